@@ -1,0 +1,204 @@
+// hcl/core/math.hpp - scalar functions that keep their digits, for float, double, dual
+// numbers and multiprecision alike. Such a scalar needs + - * / < ==, construction from
+// double, std::numeric_limits, and sqrt, sinh, ... found by argument-dependent lookup.
+#pragma once
+
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <type_traits>
+
+#include "hcl/core/view.hpp"
+
+namespace hcl::inline HCL_ABI {
+
+/// The type that sums over coordinates run in: double for float, else T itself.
+template <class T>
+using Wide = std::conditional_t<std::same_as<T, float>, double, T>;
+
+/// Finite, for any scalar: a number minus itself is 0 exactly then.
+template <class T>
+[[nodiscard]] bool is_finite(const T& x) {
+  return x - x == T(0);
+}
+
+template <class T>
+[[nodiscard]] Wide<T> dot(Point<T> x, Point<T> y) {
+  Wide<T> s(0);
+  for (std::size_t i = 0; i < x.size(); ++i) s += Wide<T>(x[i]) * Wide<T>(y[i]);
+  return s;
+}
+
+/// |x|^2.
+template <class T>
+[[nodiscard]] Wide<T> norm2(Point<T> x) {
+  return dot<T>(x, x);
+}
+
+/// |x - y|^2 from the differences themselves: no cancellation for close points.
+template <class T>
+[[nodiscard]] Wide<T> diff2(Point<T> x, Point<T> y) {
+  Wide<T> s(0);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const Wide<T> u = Wide<T>(x[i]) - Wide<T>(y[i]);
+    s += u * u;
+  }
+  return s;
+}
+
+namespace detail {
+
+/// sqrt(x), also at a dual number of value 0: there no function below depends on x by its
+/// root.
+template <class T>
+[[nodiscard]] T root(const T& x) {
+  using std::sqrt;
+  return x == T(0) ? T(0) : T(sqrt(x));
+}
+
+/// sum_k t_k with t_0 = first and t_{k+1} = t_k y ratio(k), until a term changes nothing:
+/// as many terms as the scalar has digits for, so that one series serves float and
+/// multiprecision.
+template <class T, class Ratio>
+[[nodiscard]] T series(const T& first, const T& y, const Ratio& ratio) {
+  T sum = first, term = first;
+  for (int k = 0; k < 10000; ++k) {
+    term = term * y * ratio(T(k));
+    const T next = sum + term;
+    if (next == sum) return next;
+    sum = next;
+  }
+  return sum;
+}
+
+// Coefficients of F'(w), F(w) = asinh(sqrt w)/sqrt w, |w| < 1.
+inline constexpr double asinhc_slope_series[] = {
+    -1.0 / 6,      3.0 / 20,     -15.0 / 112,     35.0 / 288,
+    -315.0 / 2816, 693.0 / 6656, -1001.0 / 10240, 6435.0 / 69632};
+
+/// F'(w) for lanes V of T, w small: relative truncation error about w^8.
+template <class T, class V>
+HCL_INLINE V asinhc_slope_near0(const V& w) {
+  V s = V(T(asinhc_slope_series[7]));
+  for (int k = 6; k >= 0; --k) s = s * w + V(T(asinhc_slope_series[k]));
+  return s;
+}
+
+}  // namespace detail
+
+// Each f(x)/x below comes with its slope (d/dx of it)/x, which is even and finite at 0.
+// The closed forms of the slopes cancel there; below |x| = 1/2 the series is summed
+// instead, so that no more than three bits are lost anywhere.
+
+/// sinh(x)/x.
+template <class T>
+[[nodiscard]] T sinhc(const T& x) {
+  using std::sinh;
+  return x == T(0) ? T(1) : T(sinh(x) / x);
+}
+
+/// (cosh x - sinh(x)/x)/x^2.
+template <class T>
+[[nodiscard]] T sinhc_slope(const T& x) {
+  using std::cosh;
+  const T y = x * x;
+  if (y < T(0.25))
+    return detail::series(T(1) / T(3), y,
+                          [](T k) { return T(1) / ((k + T(1)) * (k * T(4) + T(10))); });
+  return (cosh(x) - sinhc(x)) / y;
+}
+
+/// asinh(x)/x.
+template <class T>
+[[nodiscard]] T asinhc(const T& x) {
+  using std::asinh;
+  return x == T(0) ? T(1) : T(asinh(x) / x);
+}
+
+/// (1/sqrt(1 + x^2) - asinh(x)/x)/x^2.
+template <class T>
+[[nodiscard]] T asinhc_slope(const T& x) {
+  using std::sqrt;
+  const T y = x * x;
+  if (y < T(0.25))
+    return detail::series(T(-1) / T(3), y, [](T k) {
+      const T odd = k * T(2) + T(3);
+      return -(odd * odd) / ((k + T(1)) * (k * T(4) + T(10)));
+    });
+  return (T(1) / sqrt(T(1) + y) - asinhc(x)) / y;
+}
+
+/// tanh(x)/x.
+template <class T>
+[[nodiscard]] T tanhc(const T& x) {
+  using std::tanh;
+  return x == T(0) ? T(1) : T(tanh(x) / x);
+}
+
+/// (1/cosh^2 x - tanh(x)/x)/x^2. Near 0 as -4 S(2x)/cosh^2 x with S(z) = (sinh z -
+/// z)/z^3.
+template <class T>
+[[nodiscard]] T tanhc_slope(const T& x) {
+  using std::cosh;
+  using std::tanh;
+  const T y = x * x;
+  if (y < T(0.25)) {
+    const T s = detail::series(T(1) / T(6), T(y * T(4)), [](T k) {
+      return T(1) / ((k * T(2) + T(4)) * (k * T(2) + T(5)));
+    });
+    const T h = cosh(x);
+    return T(-4) * s / (h * h);
+  }
+  const T t = tanh(x);
+  return ((T(1) - t) * (T(1) + t) - t / x) / y;
+}
+
+/// atanh(x)/x, |x| < 1.
+template <class T>
+[[nodiscard]] T atanhc(const T& x) {
+  using std::atanh;
+  return x == T(0) ? T(1) : T(atanh(x) / x);
+}
+
+/// (1/(1 - x^2) - atanh(x)/x)/x^2, |x| < 1.
+template <class T>
+[[nodiscard]] T atanhc_slope(const T& x) {
+  const T y = x * x;
+  if (y < T(0.25))
+    return detail::series(T(2) / T(3), y, [](T k) {
+      return (k + T(2)) * (k * T(2) + T(3)) / ((k + T(1)) * (k * T(2) + T(5)));
+    });
+  return (T(1) / ((T(1) - x) * (T(1) + x)) - atanhc(x)) / y;
+}
+
+/// sin(x)/x.
+template <class T>
+[[nodiscard]] T sinc(const T& x) {
+  using std::sin;
+  return x == T(0) ? T(1) : T(sin(x) / x);
+}
+
+/// (cos x - sin(x)/x)/x^2.
+template <class T>
+[[nodiscard]] T sinc_slope(const T& x) {
+  using std::cos;
+  const T y = x * x;
+  if (y < T(0.25))
+    return detail::series(T(-1) / T(3), y,
+                          [](T k) { return T(-1) / ((k + T(1)) * (k * T(4) + T(10))); });
+  return (cos(x) - sinc(x)) / y;
+}
+
+/// d/dx of atan(x)/x, divided by x: (1/(1 + x^2) - atan(x)/x)/x^2.
+template <class T>
+[[nodiscard]] T atanc_slope(const T& x) {
+  using std::atan;
+  const T y = x * x;
+  if (y < T(0.25))
+    return detail::series(T(-2) / T(3), y, [](T k) {
+      return -((k + T(2)) * (k * T(2) + T(3))) / ((k + T(1)) * (k * T(2) + T(5)));
+    });
+  return (T(1) / (T(1) + y) - atan(x) / x) / y;
+}
+
+}  // namespace hcl::inline HCL_ABI

@@ -1,0 +1,94 @@
+// hcl/core/view.hpp - points, and batches of points over the caller's own memory.
+#pragma once
+
+#include "hcl/core/error.hpp"
+// First, for what it says of GCC's intrinsics, which Eigen includes too.
+
+#include <Eigen/Core>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+
+namespace hcl::inline HCL_ABI {
+
+using Index = std::ptrdiff_t;
+
+/// A point or tangent vector: its coordinates, contiguous.
+template <class T>
+using Point = std::span<const T>;
+/// Coordinates that a function writes or adds to.
+template <class T>
+using Grad = std::span<T>;
+
+namespace detail {
+
+/// Dense Eigen objects with direct memory access whose rows are contiguous.
+template <class E>
+concept RowMajorEigen = requires(E& e) {
+  typename std::remove_cvref_t<E>::Scalar;
+  e.derived();
+  e.outerStride();
+  {e.data()};
+}
+&&bool(std::remove_cvref_t<E>::Flags& Eigen::DirectAccessBit) &&
+    bool(std::remove_cvref_t<E>::IsRowMajor) &&
+    (std::remove_cvref_t<E>::InnerStrideAtCompileTime == 1);
+
+}  // namespace detail
+
+/// Row-major rows x cols numbers with any row stride: one point a row. T is const for
+/// inputs. A view never copies; an Eigen object converts only if its rows are contiguous,
+/// so a column-major matrix does not compile.
+template <class T>
+class BatchView {
+ public:
+  BatchView(T* data, Index rows, Index cols) : BatchView(data, rows, cols, cols) {}
+  /// @param stride  distance of two rows, in numbers, >= cols.
+  /// @throws std::invalid_argument if a size is negative or the stride is smaller than
+  /// cols.
+  BatchView(T* data, Index rows, Index cols, Index stride)
+      : data_{data}, rows_{rows}, cols_{cols}, stride_{stride} {
+    expect(rows >= 0 && cols >= 0 && stride >= cols, "BatchView: rows ", rows, ", cols ",
+           cols, ", stride ", stride, ": sizes must be >= 0 and stride >= cols");
+  }
+  template <class E>
+    requires detail::RowMajorEigen<E> &&
+        std::convertible_to<decltype(std::declval<E&>().data()), T*>
+        BatchView(E&& e) : BatchView(e.data(), e.rows(), e.cols(), outer(e)) {}
+    template <class U>
+      requires std::same_as<const U, T> BatchView(const BatchView<U>& other)
+          : BatchView(other.data(), other.rows(), other.cols(), other.stride()) {}
+
+      [[nodiscard]] T* data() const { return data_; }
+      [[nodiscard]] Index rows() const { return rows_; }
+      [[nodiscard]] Index cols() const { return cols_; }
+      [[nodiscard]] Index stride() const { return stride_; }
+      [[nodiscard]] std::span<T> row(Index i) const {
+        return {data_ + i * stride_, static_cast<std::size_t>(cols_)};
+      }
+      T& operator()(Index i, Index j) const { return data_[i * stride_ + j]; }
+
+     private:
+      // A matrix of one row may report any outer stride; nothing is read past that row.
+      static Index outer(const auto& e) {
+        return e.rows() > 1 ? e.outerStride() : e.cols();
+      }
+      T* data_;
+      Index rows_, cols_, stride_;
+};
+
+template <class T>
+using BatchIn = BatchView<const T>;
+template <class T>
+using BatchOut = BatchView<T>;
+
+/// @throws std::invalid_argument unless the view has this shape.
+template <class T>
+void expect_shape(const char* where, const char* name, const BatchView<T>& v, Index rows,
+                  Index cols) {
+  expect(v.rows() == rows && v.cols() == cols, where, ": ", name, " is ", v.rows(), " x ",
+         v.cols(), ", must be ", rows, " x ", cols);
+}
+
+}  // namespace hcl::inline HCL_ABI

@@ -1,0 +1,20 @@
+// hcl/hcl.hpp - everything.
+#pragma once
+
+#include "hcl/attack/fgsm.hpp"
+#include "hcl/attack/pgd.hpp"
+#include "hcl/loss/info_nce.hpp"
+#include "hcl/loss/nt_xent.hpp"
+#include "hcl/loss/sup_con.hpp"
+#include "hcl/manifold/batch.hpp"
+#include "hcl/manifold/euclidean.hpp"
+#include "hcl/manifold/head.hpp"
+#include "hcl/manifold/lorentz.hpp"
+#include "hcl/manifold/models.hpp"
+#include "hcl/manifold/poincare_ball.hpp"
+#include "hcl/manifold/sphere.hpp"
+#include "hcl/similarity/cosine.hpp"
+#include "hcl/similarity/inner.hpp"
+#include "hcl/similarity/neg_dist.hpp"
+#include "hcl/similarity/weighted_sum.hpp"
+#include "hcl/version.hpp"

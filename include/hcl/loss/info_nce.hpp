@@ -1,0 +1,88 @@
+// hcl/loss/info_nce.hpp - anchors against candidates of another batch.
+#pragma once
+
+#include "hcl/loss/softmax_contrast.hpp"
+
+namespace hcl::inline HCL_ABI {
+
+/// Which rows are anchors.
+enum class Sides {
+  one,  ///< the rows of x
+  two   ///< the rows of x and, against all of x, those of y; the two means are averaged
+};
+
+/// InfoNCE over any similarity: anchor x_i, its positive y_i, candidates all m rows of y,
+///   L = 1/n sum_i [ log sum_j exp l_ij - l_ii ],  l_ij = s(x_i, y_j)/tau, n <= m.
+/// Two-sided (n = m): the mean of this and of the same with x and y exchanged. Source:
+/// van den Oord et al. 2018, arXiv:1807.03748, eq. 4; two-sided as in Radford et al.
+/// 2021, arXiv:2103.00020, fig. 3.
+template <Similarity S>
+class InfoNce {
+ public:
+  using Scalar = typename S::Scalar;
+
+  /// @throws std::invalid_argument unless the temperature is finite and > 0.
+  InfoNce(S similarity, Scalar temperature, Sides sides = Sides::one)
+      : s_{similarity}, tau_{temperature}, sides_{sides} {
+    detail::check_temperature("InfoNce", tau_);
+  }
+
+  /// @param x  (n, d) anchors.   @param y  (m, d) candidates, m >= n; two-sided m = n.
+  /// @throws std::invalid_argument naming the argument, the row and the value.
+  Scalar value(BatchIn<Scalar> x, BatchIn<Scalar> y, Workspace& ws) const {
+    return run(x, y, nullptr, nullptr, ws).value;
+  }
+  Scalar value(BatchIn<Scalar> x, BatchIn<Scalar> y) const {
+    Workspace ws;
+    return value(x, y, ws);
+  }
+
+  /// @param gx,gy  overwritten with dL/dx (n, d) and dL/dy (m, d); no overlap with
+  /// anything. Untouched if this throws.
+  LossGrad<Scalar> value_and_grad(BatchIn<Scalar> x, BatchIn<Scalar> y,
+                                  BatchOut<Scalar> gx, BatchOut<Scalar> gy,
+                                  Workspace& ws) const {
+    expect_shape("InfoNce", "gx", gx, x.rows(), x.cols());
+    expect_shape("InfoNce", "gy", gy, y.rows(), y.cols());
+    return run(x, y, &gx, &gy, ws);
+  }
+  LossGrad<Scalar> value_and_grad(BatchIn<Scalar> x, BatchIn<Scalar> y,
+                                  BatchOut<Scalar> gx, BatchOut<Scalar> gy) const {
+    Workspace ws;
+    return value_and_grad(x, y, gx, gy, ws);
+  }
+
+ private:
+  LossGrad<Scalar> run(BatchIn<Scalar> x, BatchIn<Scalar> y, const BatchOut<Scalar>* gx,
+                       const BatchOut<Scalar>* gy, Workspace& ws) const {
+    const Index n = x.rows(), m = y.rows();
+    const bool two = sides_ == Sides::two;
+    expect(n > 0, "InfoNce: x has no rows");
+    expect(x.cols() == y.cols(), "InfoNce: x has ", x.cols(), " columns, y ", y.cols());
+    expect(two ? m == n : m >= n, "InfoNce: x has ", n, " rows, y ", m,
+           two ? ", two-sided they must be equal" : ", every anchor needs its candidate");
+    expect(m <= (1 << 24), "InfoNce: y has ", m, " rows, at most 2^24 are supported");
+    GramRows<S>::check(s_, "InfoNce", "x", x);
+    GramRows<S>::check(s_, "InfoNce", "y", y);
+    ws.reset();
+    detail::ContrastSide<S> anchors(s_, x, ws), candidates(s_, y, ws);
+    const Scalar weight = Scalar(1) / Scalar(two ? 2 * n : n);
+    for (Index i = 0; i < n; ++i) anchors.set(i, Scalar(i), 1, weight);
+    for (Index j = 0; j < m; ++j) candidates.set(j, Scalar(j), two, weight);
+    detail::SoftmaxContrast<S, detail::Positives::outside> contrast(
+        s_, tau_, anchors, candidates, gx != nullptr, ws);
+    LossGrad<Scalar> out{contrast.forward(), Scalar(0), Scalar(0)};
+    if (gx) {
+      detail::set_zero(*gx);
+      detail::set_zero(*gy);
+      contrast.backward(*gx, *gy, out.grad_temperature, out.grad_c);
+    }
+    return out;
+  }
+
+  S s_;
+  Scalar tau_;
+  Sides sides_;
+};
+
+}  // namespace hcl::inline HCL_ABI

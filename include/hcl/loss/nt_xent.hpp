@@ -1,0 +1,69 @@
+// hcl/loss/nt_xent.hpp - the self-supervised loss of two views of a batch.
+#pragma once
+
+#include "hcl/loss/softmax_contrast.hpp"
+
+namespace hcl::inline HCL_ABI {
+
+/// NT-Xent over any similarity. z holds N = 2B rows: row i and row i + B are the two
+/// views of sample i. With logits l_ij = s(z_i, z_j)/tau and p(i) the other view,
+///   L = 1/N sum_i [ log sum_{a != i} exp l_ia - l_i,p(i) ],
+///   dL/dl_ij = 1/N (softmax_{a != i}(l_i.)_j - [j = p(i)]).
+/// With s = -d on the ball it is the loss of hyperbolic contrastive learning. Source:
+/// Chen et al. 2020, arXiv:2002.05709, eq. 1; -d as in Ermolov et al. 2022,
+/// arXiv:2203.10833, eq. 5. Costs 3 N^2 D operations while the Gram tiles fit the
+/// workspace, 4 N^2 D beyond; memory O(N D).
+template <Similarity S>
+class NtXent {
+ public:
+  using Scalar = typename S::Scalar;
+
+  /// @param temperature  tau, in units of the similarity.
+  /// @throws std::invalid_argument unless tau is finite and > 0.
+  NtXent(S similarity, Scalar temperature) : s_{similarity}, tau_{temperature} {
+    detail::check_temperature("NtXent", tau_);
+  }
+
+  /// @param z  (2B, d), every row a valid point.
+  /// @throws std::invalid_argument if the rows are odd in number or none, or one is no
+  /// point.
+  Scalar value(BatchIn<Scalar> z, Workspace& ws) const {
+    return run(z, nullptr, ws).value;
+  }
+  Scalar value(BatchIn<Scalar> z) const {
+    Workspace ws;
+    return value(z, ws);
+  }
+
+  /// @param gz  overwritten with dL/dz, (2B, d); must not overlap z.
+  /// @throws as value, and if gz has another shape; gz is untouched then.
+  LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, BatchOut<Scalar> gz,
+                                  Workspace& ws) const {
+    expect_shape("NtXent", "gz", gz, z.rows(), z.cols());
+    return run(z, &gz, ws);
+  }
+  LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, BatchOut<Scalar> gz) const {
+    Workspace ws;
+    return value_and_grad(z, gz, ws);
+  }
+
+ private:
+  LossGrad<Scalar> run(BatchIn<Scalar> z, const BatchOut<Scalar>* gz,
+                       Workspace& ws) const {
+    const Index n = z.rows();
+    expect(n > 0 && n % 2 == 0, "NtXent: z has ", n,
+           " rows, must be two views, 2 x batch");
+    GramRows<S>::check(s_, "NtXent", "z", z);
+    ws.reset();
+    return detail::contrast_self<detail::Positives::outside>(
+        s_, tau_, z, gz, ws, [&](auto& side) {
+          for (Index i = 0; i < n; ++i)
+            side.set(i, Scalar(i % (n / 2)), 1, Scalar(1) / Scalar(n));
+        });
+  }
+
+  S s_;
+  Scalar tau_;
+};
+
+}  // namespace hcl::inline HCL_ABI

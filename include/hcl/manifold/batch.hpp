@@ -1,0 +1,242 @@
+// hcl/manifold/batch.hpp - the pointwise operations by rows, lifted once over any manifold.
+//
+// Points are rows of N x D views. Every call checks shapes, finiteness and that points lie on the
+// manifold, and throws std::invalid_argument naming argument, row and value before any output is
+// written. `_vjp` calls accumulate into their gradients. Nothing is allocated; the bits depend
+// neither on the number of threads nor, for rows, on how a batch is split. An output may be the
+// very view of an input.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <type_traits>
+
+#include "hcl/core/parallel.hpp"
+#include "hcl/manifold/concept.hpp"
+
+namespace hcl::inline HCL_ABI {
+
+namespace detail {
+
+/// Number of row blocks of a reduction: fixed, so that the order of a sum is too.
+inline constexpr Index kRowBlocks = 64;
+
+/// f(block, first row, last row) for contiguous blocks of n rows.
+template <class F>
+void for_row_blocks(Index n, const F& f) {
+  const Index step = (n + kRowBlocks - 1) / kRowBlocks;
+  if (n > 0)
+    parallel_for((n + step - 1) / step,
+                 [&](Index b) { f(b, b * step, std::min(n, (b + 1) * step)); });
+}
+
+/// total += sum_i of what f(i, s) adds to s = 0: within a block by rows, then by blocks.
+template <class T, class F>
+void sum_rows(Index n, const F& f, T& total) {
+  std::array<Wide<T>, kRowBlocks> part;
+  part.fill(Wide<T>(0));
+  for_row_blocks(n, [&](Index b, Index first, Index last) {
+    Wide<T> sum(0);
+    for (Index i = first; i < last; ++i) {
+      T s(0);
+      f(i, s);
+      sum += Wide<T>(s);
+    }
+    part[std::size_t(b)] = sum;
+  });
+  Wide<T> sum(0);
+  for (const auto& p : part) sum += p;
+  total = T(Wide<T>(total) + sum);
+}
+
+/// Throws for the first row whose OnManifold test(row) is not ok.
+template <class T, class Test>
+void check_rows(const char* where, const char* arg, const BatchView<const T>& x, const Test& test) {
+  std::array<Index, kRowBlocks> bad;
+  bad.fill(-1);
+  for_row_blocks(x.rows(), [&](Index b, Index first, Index last) {
+    for (Index i = first; i < last; ++i)
+      if (!test(x.row(i))) {
+        bad[std::size_t(b)] = i;
+        return;
+      }
+  });
+  const auto hit = std::find_if(bad.begin(), bad.end(), [](Index i) { return i >= 0; });
+  if (hit == bad.end()) return;
+  const OnManifold why = test(x.row(*hit));
+  fail(where, ": ", arg, " row ", *hit, ": ", why.reason, ", value ", why.value);
+}
+
+template <class T>
+void check_finite(const char* where, const char* arg, const BatchView<const T>& x) {
+  check_rows(where, arg, x, [](Point<T> row) -> OnManifold {
+    for (const T& v : row)
+      if (!is_finite(v)) return {false, "not finite", static_cast<double>(v)};
+    return {};
+  });
+}
+
+template <class T>
+void check_finite(const char* where, const char* arg, std::span<const T> x) {
+  for (std::size_t i = 0; i < x.size(); ++i)
+    expect(is_finite(x[i]), where, ": ", arg, " row ", i, ": not finite, value ", x[i]);
+}
+
+/// Points of m; a geometry that cannot tell (a bare Metric) only has them finite.
+template <class M>
+void check_points(const char* where, const char* arg, const M& m,
+                  const BatchView<const ScalarOf<M>>& x) {
+  using T = ScalarOf<M>;
+  if constexpr (requires(Point<T> p) { m.is_on_manifold(p); })
+    check_rows(where, arg, x, [&](Point<T> row) -> OnManifold { return m.is_on_manifold(row); });
+  else
+    check_finite<T>(where, arg, x);
+}
+
+inline void expect_length(const char* where, const char* arg, std::size_t size, Index rows) {
+  expect(Index(size) == rows, where, ": ", arg, " has ", size, " numbers, must have ", rows);
+}
+
+template <class T>
+void expect_like(const char* where, const char* arg, const BatchView<T>& v,
+                 const BatchView<const std::remove_const_t<T>>& x) {
+  expect_shape(where, arg, v, x.rows(), x.cols());
+}
+
+/// out row i = f(x row i, out row i), x points or, if not `on`, tangent vectors at the origin.
+template <class M, class F>
+void map_rows(const char* where, const char* arg, bool on, const M& m, BatchIn<ScalarOf<M>> x,
+              BatchOut<ScalarOf<M>> out, const F& f) {
+  expect_like(where, "out", out, x);
+  if (on)
+    check_points(where, arg, m, x);
+  else
+    check_finite<ScalarOf<M>>(where, arg, x);
+  parallel_for(x.rows(), [&](Index i) { f(x.row(i), out.row(i)); });
+}
+
+/// out row i = f(x row i, u row i, out row i), u points if u_on.
+template <class M, class F>
+void map_pairs(const char* where, const char* u_arg, bool u_on, const M& m,
+               BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> u, BatchOut<ScalarOf<M>> out,
+               const F& f) {
+  expect_like(where, u_arg, u, x);
+  expect_like(where, "out", out, x);
+  check_points(where, "x", m, x);
+  if (u_on)
+    check_points(where, u_arg, m, u);
+  else
+    check_finite<ScalarOf<M>>(where, u_arg, u);
+  parallel_for(x.rows(), [&](Index i) { f(x.row(i), u.row(i), out.row(i)); });
+}
+
+/// Backward of a map at the origin: gx row i += J^T g row i, gc += <g, dz/dc>.
+template <class M, class F>
+void pull_rows(const char* where, const char* arg, bool on, const M& m, BatchIn<ScalarOf<M>> x,
+               BatchIn<ScalarOf<M>> g, BatchOut<ScalarOf<M>> gx, ScalarOf<M>& gc, const F& f) {
+  using T = ScalarOf<M>;
+  expect_like(where, "upstream gradient", g, x);
+  expect_like(where, "gradient", gx, x);
+  if (on)
+    check_points(where, arg, m, x);
+  else
+    check_finite<T>(where, arg, x);
+  check_finite<T>(where, "upstream gradient", g);
+  sum_rows<T>(x.rows(), [&](Index i, T& s) { f(x.row(i), g.row(i), gx.row(i), s); }, gc);
+}
+
+}  // namespace detail
+
+/// out[i] = d(x row i, y row i); x and y are N x D.
+template <Metric M>
+void dist(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
+          std::span<ScalarOf<M>> out) {
+  detail::expect_like("dist", "y", y, x);
+  detail::expect_length("dist", "out", out.size(), x.rows());
+  detail::check_points("dist", "x", m, x);
+  detail::check_points("dist", "y", m, y);
+  parallel_for(x.rows(), [&](Index i) { out[std::size_t(i)] = m.dist(x.row(i), y.row(i)); });
+}
+
+/// gx, gy += g[i] dd/dx, g[i] dd/dy by rows, gc += sum_i g[i] dd/dc.
+template <Metric M>
+void dist_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
+              std::span<const ScalarOf<M>> g, BatchOut<ScalarOf<M>> gx, BatchOut<ScalarOf<M>> gy,
+              ScalarOf<M>& gc) {
+  using T = ScalarOf<M>;
+  const char* const where = "dist_vjp";
+  detail::expect_like(where, "y", y, x);
+  detail::expect_length(where, "g", g.size(), x.rows());
+  detail::expect_like(where, "gx", gx, x);
+  detail::expect_like(where, "gy", gy, x);
+  detail::check_points(where, "x", m, x);
+  detail::check_points(where, "y", m, y);
+  detail::check_finite<T>(where, "g", g);
+  detail::sum_rows<T>(
+      x.rows(),
+      [&](Index i, T& s) {
+        m.dist_vjp(x.row(i), y.row(i), g[std::size_t(i)], gx.row(i), gy.row(i), s);
+      },
+      gc);
+}
+
+/// z row i = expmap0(v row i).
+template <Manifold M>
+void expmap0(const M& m, BatchIn<ScalarOf<M>> v, BatchOut<ScalarOf<M>> z) {
+  detail::map_rows("expmap0", "v", false, m, v, z, [&](auto a, auto o) { m.expmap0(a, o); });
+}
+
+/// gv += J^T gz by rows, gc += <gz, dz/dc>.
+template <TrainableManifold M>
+void expmap0_vjp(const M& m, BatchIn<ScalarOf<M>> v, BatchIn<ScalarOf<M>> gz,
+                 BatchOut<ScalarOf<M>> gv, ScalarOf<M>& gc) {
+  detail::pull_rows("expmap0_vjp", "v", false, m, v, gz, gv, gc,
+                    [&](auto a, auto g, auto o, auto& s) { m.expmap0_vjp(a, g, o, s); });
+}
+
+/// v row i = logmap0(z row i).
+template <Manifold M>
+void logmap0(const M& m, BatchIn<ScalarOf<M>> z, BatchOut<ScalarOf<M>> v) {
+  detail::map_rows("logmap0", "z", true, m, z, v, [&](auto a, auto o) { m.logmap0(a, o); });
+}
+
+/// gz += J^T gv by rows, gc += <gv, dv/dc>.
+template <TrainableManifold M>
+void logmap0_vjp(const M& m, BatchIn<ScalarOf<M>> z, BatchIn<ScalarOf<M>> gv,
+                 BatchOut<ScalarOf<M>> gz, ScalarOf<M>& gc) {
+  detail::pull_rows("logmap0_vjp", "z", true, m, z, gv, gz, gc,
+                    [&](auto a, auto g, auto o, auto& s) { m.logmap0_vjp(a, g, o, s); });
+}
+
+/// out row i = expmap(x row i, v row i).
+template <Manifold M>
+void expmap(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> v,
+            BatchOut<ScalarOf<M>> out) {
+  detail::map_pairs("expmap", "v", false, m, x, v, out,
+                    [&](auto a, auto b, auto o) { m.expmap(a, b, o); });
+}
+
+/// out row i = logmap(x row i, y row i).
+template <Manifold M>
+void logmap(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
+            BatchOut<ScalarOf<M>> out) {
+  detail::map_pairs("logmap", "y", true, m, x, y, out,
+                    [&](auto a, auto b, auto o) { m.logmap(a, b, o); });
+}
+
+/// out row i = egrad2rgrad(x row i, g row i).
+template <Manifold M>
+void egrad2rgrad(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> g,
+                 BatchOut<ScalarOf<M>> out) {
+  detail::map_pairs("egrad2rgrad", "g", false, m, x, g, out,
+                    [&](auto a, auto b, auto o) { m.egrad2rgrad(a, b, o); });
+}
+
+/// out row i = project(x row i); rows may be off the manifold, but finite.
+template <Manifold M>
+void project(const M& m, BatchIn<ScalarOf<M>> x, BatchOut<ScalarOf<M>> out) {
+  detail::map_rows("project", "x", false, m, x, out, [&](auto a, auto o) { m.project(a, o); });
+}
+
+}  // namespace hcl::inline HCL_ABI

@@ -1,0 +1,71 @@
+// hcl/similarity/concept.hpp - what a loss may ask of a similarity.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <span>
+
+#include "hcl/manifold/concept.hpp"
+
+namespace hcl::inline HCL_ABI {
+
+/// A symmetric number s(x, y) for two points, larger for closer ones, and its
+/// derivatives:
+///   value(x, y) = s(x, y) = s(y, x);
+///   vjp(x, y, g, gx, gy, gc) adds g ds/dx to gx, g ds/dy to gy, and g ds/dc to gc;
+///   check_row(where, arg, row, n) throws std::invalid_argument if a row with n = |x|^2
+///   is no valid point.
+/// All pure but for the outputs, so threads may share one S. These are enough for every
+/// loss, pair by pair.
+template <class S>
+concept Similarity = std::copyable<S> &&
+    requires(const S& s, Point<typename S::Scalar> x, typename S::Scalar g,
+             Grad<typename S::Scalar> gx, typename S::Scalar& gc) {
+  { s.value(x, x) } -> std::same_as<typename S::Scalar>;
+  { s.vjp(x, x, g, gx, gx, gc) } -> std::same_as<void>;
+  s.check_row("", "", Index{0}, 0.0);
+};
+
+/// A similarity as the Gram matrix sees it: value and total derivatives by g = <x, y>,
+/// n_a = |x|^2, n_b = |y|^2 and c, on SIMD lanes. A margin <= 0 says that cancellation
+/// has eaten the digits of the lane: the pair is then taken from value() and vjp().
+template <class V>
+struct GramLogit {
+  V s, dg, dna, dnb, dc, margin;
+};
+
+/// A similarity that runs on the tiled kernel:
+///   row_size numbers a row, from row_stat(n), n = |x|^2;
+///   gram(g, a, b) from the inner product and the numbers of the two rows.
+template <class S>
+concept GramSimilarity = Similarity<S> &&
+    requires(const S& s, double n, typename S::Scalar g, const typename S::Scalar* a) {
+  requires(S::row_size > 0);
+  { s.row_stat(n) } -> std::same_as<std::array<double, std::size_t(S::row_size)>>;
+  { s.gram(g, a, a) } -> std::same_as<GramLogit<typename S::Scalar>>;
+};
+
+namespace detail {
+
+template <class M>
+constexpr int row_size_of() {
+  if constexpr (GramMetric<M>)
+    return M::row_size;
+  else
+    return 0;
+}
+
+/// A metric of the user's own need not check its rows; then only finiteness is asked.
+template <class M>
+void check_metric_row(const M& m, const char* where, const char* arg, Index row,
+                      double n) {
+  if constexpr (requires { m.check_row(where, arg, row, n); })
+    m.check_row(where, arg, row, n);
+  else
+    expect(is_finite(n), where, ": ", arg, ", row ", row, ": |x|^2 = ", n,
+           " is not finite");
+}
+
+}  // namespace detail
+
+}  // namespace hcl::inline HCL_ABI

@@ -1,0 +1,168 @@
+// hcl/similarity/inner.hpp - the inner product of the space that the model lies in.
+#pragma once
+
+#include <cmath>
+
+#include "hcl/manifold/euclidean.hpp"
+#include "hcl/manifold/lorentz.hpp"
+#include "hcl/manifold/poincare_ball.hpp"
+#include "hcl/manifold/sphere.hpp"
+#include "hcl/similarity/cosine.hpp"
+
+namespace hcl::inline HCL_ABI {
+
+namespace detail {
+
+/// <x, y> of the stored coordinates.
+template <class M>
+class CoordinateInner {
+ public:
+  using Scalar = typename M::Scalar;
+  static constexpr int row_size = 1;
+
+  explicit CoordinateInner(M metric) : metric_{metric} {}
+  [[nodiscard]] const M& metric() const { return metric_; }
+  [[nodiscard]] Scalar value(Point<Scalar> x, Point<Scalar> y) const {
+    return Scalar(dot<Scalar>(x, y));
+  }
+  void vjp(Point<Scalar> x, Point<Scalar> y, Scalar g, Grad<Scalar> gx, Grad<Scalar> gy,
+           Scalar&) const {
+    for (std::size_t i = 0; i < x.size(); ++i) gx[i] += g * y[i], gy[i] += g * x[i];
+  }
+  void check_row(const char* where, const char* arg, Index row, double n) const {
+    check_metric_row(metric_, where, arg, row, n);
+  }
+  [[nodiscard]] std::array<double, 1> row_stat(double n) const { return {n}; }
+  template <class V>
+  HCL_INLINE GramLogit<V> gram(const V& g, const V*, const V*) const {
+    const V zero(Scalar(0)), one(Scalar(1));
+    return {g, one, zero, zero, zero, one};
+  }
+
+ private:
+  M metric_;
+};
+
+}  // namespace detail
+
+/// The inner product of the embedding space, for each geometry:
+///   Euclidean, Poincare ball  <x, y>;
+///   sphere of radius 1/sqrt c  <x, y>/(c |x| |y|), rows are normalised;
+///   Lorentz  <x, y>_L + 1/c, <x, y>_L = <x, y> - t_x t_y, t = sqrt(1/c + |x|^2).
+/// The constant 1/c is one that no softmax sees; with it the number is -|x - y|_L^2/2, 0
+/// at x = y, and keeps its digits as c -> 0, where <x, y>_L itself is 1/c and little
+/// else.
+template <class M>
+class Inner;
+
+template <class T>
+class Inner<Euclidean<T>> : public detail::CoordinateInner<Euclidean<T>> {
+ public:
+  using detail::CoordinateInner<Euclidean<T>>::CoordinateInner;
+};
+
+template <class T>
+class Inner<PoincareBall<T>> : public detail::CoordinateInner<PoincareBall<T>> {
+ public:
+  using detail::CoordinateInner<PoincareBall<T>>::CoordinateInner;
+};
+
+template <class T>
+class Inner<Sphere<T>> {
+ public:
+  using Scalar = T;
+  static constexpr int row_size = 2;
+
+  explicit Inner(Sphere<T> metric) : cosine_{metric} {}
+  [[nodiscard]] const Sphere<T>& metric() const { return cosine_.metric(); }
+  [[nodiscard]] T value(Point<T> x, Point<T> y) const {
+    return cosine_.value(x, y) / metric().c();
+  }
+  void vjp(Point<T> x, Point<T> y, T g, Grad<T> gx, Grad<T> gy, T& gc) const {
+    const T c = metric().c();
+    cosine_.vjp(x, y, g / c, gx, gy, gc);
+    gc -= g * cosine_.value(x, y) / (c * c);
+  }
+  void check_row(const char* where, const char* arg, Index row, double n) const {
+    cosine_.check_row(where, arg, row, n);
+  }
+  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
+    return cosine_.row_stat(n);
+  }
+  template <class V>
+  HCL_INLINE GramLogit<V> gram(const V& g, const V* a, const V* b) const {
+    const auto k = cosine_.gram(g, a, b);
+    const V r(T(1) / metric().c());
+    return {k.s * r, k.dg * r, k.dna * r, k.dnb * r, -k.s * r * r, k.margin};
+  }
+
+ private:
+  Cosine<Sphere<T>> cosine_;
+};
+
+template <class T>
+class Inner<Lorentz<T>> {
+ public:
+  using Scalar = T;
+  static constexpr int row_size = 2;
+
+  explicit Inner(Lorentz<T> metric) : metric_{metric} {}
+  [[nodiscard]] const Lorentz<T>& metric() const { return metric_; }
+  /// -(|x-y|^2 - (t_x-t_y)^2)/2.
+  [[nodiscard]] T value(Point<T> x, Point<T> y) const {
+    const auto dt = time_step(x, y);
+    return T((dt * dt - diff2<T>(x, y)) / Wide<T>(2));
+  }
+  /// ds/dx = y - (t_y/t_x) x = (y - x) + (t_x-t_y)/t_x x;  ds/dc = (t_x-t_y)^2/(2 c^2 t_x
+  /// t_y).
+  void vjp(Point<T> x, Point<T> y, T g, Grad<T> gx, Grad<T> gy, T& gc) const {
+    using W = Wide<T>;
+    const W tx = time(x), ty = time(y), dt = time_step(x, y), c = W(metric_.c());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const W u = W(y[i]) - W(x[i]);
+      gx[i] += T(W(g) * (u + dt / tx * W(x[i])));
+      gy[i] -= T(W(g) * (u + dt / ty * W(y[i])));
+    }
+    gc += T(W(g) * dt * dt / (W(2) * c * c * tx * ty));
+  }
+  void check_row(const char* where, const char* arg, Index row, double n) const {
+    metric_.check_row(where, arg, row, n);
+  }
+  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
+    return {n, std::sqrt(1 / double(metric_.c()) + n)};
+  }
+  template <class V>
+  HCL_INLINE GramLogit<V> gram(const V& g, const V* a, const V* b) const {
+    const V half(T(0.5)), one(T(1)), t(one / (a[1] * b[1]));
+    const V dt = (a[0] - b[0]) / (a[1] + b[1]), dt2 = dt * dt;
+    const V s = g - half * (a[0] + b[0] - dt2);
+    const V by_c(T(0.5) / (metric_.c() * metric_.c()));
+    return {s,  one, half * (dt / a[1] - one), -half * (dt / b[1] + one), by_c * dt2 * t,
+            one};
+  }
+
+ private:
+  Wide<T> time(Point<T> x) const {
+    using std::sqrt;
+    return sqrt(Wide<T>(1) / Wide<T>(metric_.c()) + norm2<T>(x));
+  }
+  /// t_x - t_y without cancellation.
+  Wide<T> time_step(Point<T> x, Point<T> y) const {
+    Wide<T> s(0);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      s += (Wide<T>(x[i]) - Wide<T>(y[i])) * (Wide<T>(x[i]) + Wide<T>(y[i]));
+    return s / (time(x) + time(y));
+  }
+  Lorentz<T> metric_;
+};
+
+template <class T>
+Inner(Euclidean<T>) -> Inner<Euclidean<T>>;
+template <class T>
+Inner(PoincareBall<T>) -> Inner<PoincareBall<T>>;
+template <class T>
+Inner(Sphere<T>) -> Inner<Sphere<T>>;
+template <class T>
+Inner(Lorentz<T>) -> Inner<Lorentz<T>>;
+
+}  // namespace hcl::inline HCL_ABI

@@ -1,0 +1,216 @@
+// hcl/testing/manifold_laws.hpp - the laws of manifold/concept.hpp as functions, so that a geometry
+// of your own can be verified. No test framework: each returns the worst violation as a Report.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "hcl/core/view.hpp"
+#include "hcl/manifold/concept.hpp"
+#include "hcl/testing/gradient_check.hpp"
+
+namespace hcl::inline HCL_ABI::testing {
+
+namespace detail {
+
+/// Collects the worst of many comparisons; a NaN is the worst of all.
+class Worst {
+ public:
+  explicit Worst(double tolerance) : tolerance_{tolerance} {}
+  /// Error of `got` against `expected`, relative to max(scale, |expected|).
+  void compare(const char* law, Index i, Index j, double got, double expected, double scale = 1) {
+    double e = std::abs(got - expected) / std::max(scale, std::abs(expected));
+    if (!is_finite(e)) e = std::numeric_limits<double>::infinity();
+    if (e <= report_.error) return;
+    report_.error = e;
+    report_.where = std::string(law) + ", rows " + std::to_string(i) + ", " + std::to_string(j);
+    report_.message = report_.where + ": got " + std::to_string(got) + ", expected " +
+                      std::to_string(expected) + ", relative error " + std::to_string(e);
+    report_.ok = e <= tolerance_;
+  }
+  [[nodiscard]] Report report() const { return report_; }
+
+ private:
+  double tolerance_;
+  Report report_;
+};
+
+/// Rounding errors allowed by default: a few hundred units, because maps compose.
+template <class T>
+inline constexpr double law_tolerance = 2000 * double(std::numeric_limits<T>::epsilon());
+
+}  // namespace detail
+
+/// Not negative, symmetric, 0 at coincidence, triangle inequality, for all rows of `points`.
+template <Metric M>
+[[nodiscard]] Report check_metric_laws(
+    const M& m, BatchIn<ScalarOf<M>> points,
+    double tolerance = detail::law_tolerance<ScalarOf<M>>) {
+  detail::Worst w(tolerance);
+  const auto d = [&](Index i, Index j) { return double(m.dist(points.row(i), points.row(j))); };
+  for (Index i = 0; i < points.rows(); ++i) {
+    w.compare("dist(x,x) = 0", i, i, d(i, i), 0);
+    for (Index j = 0; j < points.rows(); ++j) {
+      const double ij = d(i, j);
+      w.compare("dist >= 0", i, j, std::min(ij, 0.0), 0);
+      w.compare("dist(x,y) = dist(y,x)", i, j, ij, d(j, i));
+      for (Index k = 0; k < points.rows(); ++k) {
+        const double way = d(i, k) + d(k, j);
+        w.compare("dist(x,z) <= dist(x,y) + dist(y,z)", i, j, std::max(ij, way), way);
+      }
+    }
+  }
+  return w.report();
+}
+
+/// The laws of Manifold for all pairs of rows.
+/// @param points  N x D points.
+/// @param vectors  N x D vectors of length about 1; they are projected to tangent vectors.
+template <Manifold M>
+[[nodiscard]] Report check_manifold_laws(
+    const M& m, BatchIn<ScalarOf<M>> points, BatchIn<ScalarOf<M>> vectors,
+    double tolerance = detail::law_tolerance<ScalarOf<M>>) {
+  using T = ScalarOf<M>;
+  using Vector = std::vector<T>;
+  expect_shape("check_manifold_laws", "vectors", vectors, points.rows(), points.cols());
+  detail::Worst w(tolerance);
+  const auto make = [&](auto&& fill) {
+    Vector out(std::size_t(points.cols()));
+    fill(Grad<T>(out));
+    return out;
+  };
+  const auto far = [](double a) { return 1 + std::abs(a); };
+  for (Index i = 0; i < points.rows(); ++i) {
+    const Point<T> x = points.row(i);
+    w.compare("points are on the manifold", i, i, m.is_on_manifold(x) ? 0 : 1, 0);
+    const Vector v0 = make([&](Grad<T> o) { m.logmap0(x, o); });
+    const Vector x0 = make([&](Grad<T> o) { m.expmap0(v0, o); });
+    w.compare("expmap0(logmap0(x)) = x", i, i, double(m.dist(x0, x)), 0, far(double(m.dist0(x))));
+    w.compare("dist0(expmap0(v)) = origin_scale |v|", i, i,
+              double(m.origin_scale()) * std::sqrt(double(norm2<T>(v0))), double(m.dist0(x)));
+    const Vector xp = make([&](Grad<T> o) { m.project(x, o); });
+    w.compare("project(x) = x", i, i, double(m.dist(xp, x)), 0);
+    for (Index j = 0; j < points.rows(); ++j) {
+      const Point<T> y = points.row(j);
+      const double d = double(m.dist(x, y));
+      w.compare("dist2 = dist^2", i, j, double(m.dist2(x, y)), d * d);
+      const Vector xy = make([&](Grad<T> o) { m.logmap(x, y, o); });
+      w.compare("norm(x, logmap(x,y)) = dist(x,y)", i, j, double(m.norm(x, xy)), d);
+      const Vector back = make([&](Grad<T> o) { m.expmap(x, xy, o); });
+      w.compare("expmap(x, logmap(x,y)) = y", i, j, double(m.dist(back, y)), 0, far(d));
+      // Tangent vectors u, v at x, their transports at y.
+      const Vector u = make([&](Grad<T> o) { m.project_tangent(x, vectors.row(i), o); });
+      const Vector v = make([&](Grad<T> o) { m.project_tangent(x, vectors.row(j), o); });
+      const Vector uu = make([&](Grad<T> o) { m.project_tangent(x, u, o); });
+      const Vector pu = make([&](Grad<T> o) { m.parallel_transport(x, y, u, o); });
+      const Vector pv = make([&](Grad<T> o) { m.parallel_transport(x, y, v, o); });
+      const Vector pxy = make([&](Grad<T> o) { m.parallel_transport(x, y, xy, o); });
+      const Vector yx = make([&](Grad<T> o) { m.logmap(y, x, o); });
+      const double nu = double(m.norm(x, u)), nv = double(m.norm(x, v)), uv = nu * nv;
+      for (std::size_t k = 0; k < u.size(); ++k) {
+        w.compare("project_tangent is idempotent", i, j, double(uu[k]), double(u[k]));
+        // In coordinates, relative to the vector's longest one.
+        double top = 1;
+        for (const T& e : yx) top = std::max(top, std::abs(double(e)));
+        w.compare("transport of logmap(x,y) = -logmap(y,x)", i, j, double(pxy[k]),
+                  -double(yx[k]), top);
+      }
+      w.compare("norm^2 = inner", i, j, nu * nu, double(m.inner(x, u, u)));
+      w.compare("transport keeps inner products", i, j, double(m.inner(y, pu, pv)),
+                double(m.inner(x, u, v)), 1 + uv);
+      const Vector grad = make([&](Grad<T> o) { m.egrad2rgrad(x, vectors.row(j), o); });
+      w.compare("inner(x, egrad2rgrad(x,g), u) = <g,u>", i, j, double(m.inner(x, grad, u)),
+                double(dot<T>(vectors.row(j), u)), 1 + nu * double(m.norm(x, grad)));
+      // The retraction is a first-order exponential: the gap over t is O(t) at a step of length t.
+      const double t = 1e-3, step = t / std::max(nu, 1e-6);
+      const Vector tu = make([&](Grad<T> o) {
+        for (std::size_t k = 0; k < u.size(); ++k) o[k] = T(step) * u[k];
+      });
+      const Vector re = make([&](Grad<T> o) { m.retract(x, tu, o); });
+      const Vector ex = make([&](Grad<T> o) { m.expmap(x, tu, o); });
+      const double gap = double(m.dist(re, ex)) / t;
+      w.compare("retract(x, v) = expmap(x, v) + O(v^2)", i, j, gap < 0.1 ? 0 : gap, 0);
+      w.compare("expmap stays on the manifold", i, j, m.is_on_manifold(ex) ? 0 : 1, 0);
+    }
+  }
+  return w.report();
+}
+
+/// dist_vjp against central differences for all pairs of rows; by c too, where remake(c) gives the
+/// same geometry of another c.
+/// @param tolerance  relative to the norm of the gradient.
+template <Metric M, class Remake>
+requires std::same_as<ScalarOf<M>, double>
+[[nodiscard]] Report check_gradients(const M& m, BatchIn<double> points, const Remake& remake,
+                                     double c, double tolerance = 1e-7) {
+  Report worst;
+  const auto dim = std::size_t(points.cols());
+  for (Index i = 0; i < points.rows(); ++i) {
+    for (Index j = 0; j < points.rows(); ++j) {
+      if (i == j) continue;
+      std::vector<double> in(2 * dim + 1, c), gradient(2 * dim + 1, 0.0);
+      std::copy_n(points.row(i).data(), dim, in.data());
+      std::copy_n(points.row(j).data(), dim, in.data() + dim);
+      const Point<double> x(in.data(), dim), y(in.data() + dim, dim);
+      const Grad<double> gx(gradient.data(), dim), gy(gradient.data() + dim, dim);
+      m.dist_vjp(x, y, 1.5, gx, gy, gradient.back());
+      Report r = gradient_check([&] { return 1.5 * remake(in.back()).dist(x, y); }, in, gradient,
+                                tolerance);
+      r.where = "dist_vjp, rows " + std::to_string(i) + ", " + std::to_string(j) + ", " + r.where;
+      worsen(worst, r);
+    }
+    // Coincident points: nothing but zeros.
+    std::vector<double> g(dim, 0.0);
+    double gc = 0;
+    m.dist_vjp(points.row(i), points.row(i), 1.5, g, g, gc);
+    for (double e : g)
+      if (!(e == 0) || !(gc == 0)) worsen(worst, {false, 1, "coincident points", "gradient not 0"});
+  }
+  return worst;
+}
+
+/// The same for a geometry without a curvature to vary.
+template <Metric M>
+[[nodiscard]] Report check_gradients(const M& m, BatchIn<double> points, double tolerance = 1e-7) {
+  return check_gradients(m, points, [&](double) { return m; }, 1.0, tolerance);
+}
+
+/// gram_dist against dist and dist_vjp wherever its margin says that it may be used.
+template <GramMetric M>
+[[nodiscard]] Report check_gram_laws(const M& m, BatchIn<ScalarOf<M>> points, double tolerance) {
+  using T = ScalarOf<M>;
+  detail::Worst w(tolerance);
+  const auto dim = std::size_t(points.cols());
+  const auto stat = [&](Index i) {
+    std::array<T, std::size_t(M::row_size)> s;
+    const auto wide = m.row_stat(double(norm2<T>(points.row(i))));
+    std::transform(wide.begin(), wide.end(), s.begin(), [](double v) { return T(v); });
+    return s;
+  };
+  for (Index i = 0; i < points.rows(); ++i) {
+    for (Index j = 0; j < points.rows(); ++j) {
+      const Point<T> x = points.row(i), y = points.row(j);
+      const auto a = stat(i), b = stat(j);
+      const GramDist<T> d = m.gram_dist(T(dot<T>(x, y)), a.data(), b.data());
+      if (!(d.margin >= T(0))) continue;
+      w.compare("gram_dist = dist", i, j, double(d.d), double(m.dist(x, y)), 0.01);
+      std::vector<T> gx(dim, T(0)), gy(dim, T(0));
+      T gc(0);
+      m.dist_vjp(x, y, T(1), gx, gy, gc);
+      const double nx = std::sqrt(double(norm2<T>(gx))), ny = std::sqrt(double(norm2<T>(gy)));
+      for (std::size_t k = 0; k < dim; ++k) {
+        w.compare("dg y + 2 dna x = dd/dx", i, j, double(d.dg * y[k] + T(2) * d.dna * x[k]),
+                  double(gx[k]), nx);
+        w.compare("dg x + 2 dnb y = dd/dy", i, j, double(d.dg * x[k] + T(2) * d.dnb * y[k]),
+                  double(gy[k]), ny);
+      }
+      w.compare("dc = dd/dc", i, j, double(d.dc), double(gc), 0.1);
+    }
+  }
+  return w.report();
+}
+
+}  // namespace hcl::inline HCL_ABI::testing

@@ -1,0 +1,202 @@
+// What the losses promise beyond the numbers: same bits for any number of threads and any
+// workspace, no allocation in a steady-state step, bounded memory, errors before any
+// output.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <limits>
+#include <new>
+#include <string>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "support/naive_loss.hpp"
+
+namespace {
+std::atomic<long> allocations{0};
+}  // namespace
+
+// The whole program counts; only differences are looked at. GCC, where it inlines one of
+// the pair but not the other, takes malloc and delete for a mismatch.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+void* operator new(std::size_t n) {
+  ++allocations;
+  if (void* p = std::malloc(n)) return p;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t n, std::align_val_t a) {
+  ++allocations;
+  const auto align = static_cast<std::size_t>(a);
+  if (void* p = std::aligned_alloc(align, (n + align - 1) / align * align)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+using namespace hcl_test;
+
+namespace {
+
+const hcl::NegDist<hcl::PoincareBall<float>> ball{hcl::PoincareBall<float>{0.1f}};
+
+struct Outcome {
+  hcl::LossGrad<float> loss;
+  Matrix<float> g;
+  bool operator==(const Outcome& o) const {
+    return loss.value == o.loss.value && loss.grad_c == o.loss.grad_c &&
+           loss.grad_temperature == o.loss.grad_temperature && g == o.g;
+  }
+};
+
+Outcome run(const Matrix<float>& x, hcl::Workspace& ws) {
+  Outcome o{{}, Matrix<float>(x.rows(), x.cols())};
+  o.loss = hcl::NtXent{ball, 0.2f}.value_and_grad(x, o.g, ws);
+  return o;
+}
+
+template <class F>
+std::string message_of(const F& f) {
+  try {
+    f();
+  } catch (const std::invalid_argument& e) {
+    return e.what();
+  }
+  return "no exception";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("same bits for any number of threads and any workspace") {
+  for (const Eigen::Index n : {2, 50, 96, 194, 500}) {
+    CAPTURE(n);
+    const auto x = random_rows<float>(n, 7, 2.5, 1);
+    hcl::Workspace keep, none{0}, few{3 * 96 * 96 * sizeof(float)};
+    const Outcome want = run(x, keep);
+    CHECK(run(x, keep) == want);
+    CHECK(run(x, none) == want);
+    CHECK(run(x, few) == want);
+#if defined(_OPENMP)
+    const int before = omp_get_max_threads();
+    for (const int t : {1, 2, 3, 5}) {
+      omp_set_num_threads(t);
+      hcl::Workspace ws;
+      CHECK(run(x, ws) == want);
+    }
+    omp_set_num_threads(before);
+#endif
+  }
+}
+
+TEST_CASE("row stride and parallel callers") {
+  const auto x = random_rows<float>(200, 6, 2.5, 1);
+  Matrix<float> wide(200, 11), wide_g(200, 13);
+  wide.setConstant(std::numeric_limits<float>::quiet_NaN());
+  wide.leftCols(6) = x;
+  wide_g.setConstant(42);
+  hcl::Workspace ws;
+  const Outcome want = run(x, ws);
+  const hcl::NtXent loss{ball, 0.2f};
+  const auto got = loss.value_and_grad(wide.leftCols(6), wide_g.leftCols(6), ws);
+  CHECK(got.value == want.loss.value);
+  CHECK(wide_g.leftCols(6) == want.g);
+  CHECK((wide_g.rightCols(7).array() == 42).all());
+#if defined(_OPENMP)
+  int equal = 0;
+#pragma omp parallel for num_threads(4) reduction(+ : equal)
+  for (int i = 0; i < 8; ++i) {
+    hcl::Workspace own;
+    equal += run(x, own) == want;
+  }
+  CHECK(equal == 8);
+#endif
+}
+
+TEST_CASE("no allocation in a steady-state step") {
+  const auto x = random_rows<float>(300, 8, 2.5, 1);
+  Matrix<float> g(300, 8), h(300, 8);
+  std::vector<int> labels(300);
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = int(i % 5);
+  hcl::Workspace ws;
+  const hcl::NtXent nt{ball, 0.2f};
+  const hcl::SupCon sup{ball, 0.2f, hcl::SupConForm::inside};
+  const hcl::InfoNce nce{ball, 0.2f, hcl::Sides::two};
+  const auto step = [&] {
+    nt.value_and_grad(x, g, ws);
+    sup.value_and_grad(x, labels, g, ws);
+    nce.value_and_grad(x, x, g, h, ws);
+    nt.value(x, ws);
+  };
+  step(), step(), step();
+  const long before = allocations;
+  step(), step();
+  CHECK(allocations == before);
+}
+
+TEST_CASE("memory grows with N, not N^2") {
+  const auto x = random_rows<float>(6000, 4, 2.5, 1);
+  hcl::Workspace ws{0};
+  run(x, ws);
+  CHECK(ws.capacity() < std::size_t{4} << 20);  // N^2 floats would be 144 MB
+}
+
+TEST_CASE("bad input names argument, row and value, and leaves the output alone") {
+  auto x = random_rows<float>(6, 3, 1, 1);
+  Matrix<float> g(6, 3);
+  g.setConstant(42);
+  const hcl::NtXent nt{ball, 0.2f};
+  const auto message = [&] { return message_of([&] { nt.value_and_grad(x, g); }); };
+
+  x(4, 1) = std::numeric_limits<float>::quiet_NaN();
+  CHECK(contains(message(), "NtXent: z"));
+  CHECK(contains(message(), "row 4"));
+  CHECK(contains(message(), "nan"));
+  x.row(4) << 4, 0, 0;
+  CHECK(contains(message(), "row 4"));
+  CHECK(contains(message(), "outside the ball"));
+  CHECK(contains(message(), "1.6"));
+  CHECK((g.array() == 42).all());
+  x.row(4).setZero();
+
+  Matrix<float> small(5, 3);
+  CHECK(contains(message_of([&] { nt.value_and_grad(x, small); }),
+                 "gz is 5 x 3, must be 6 x 3"));
+  CHECK(contains(message_of([&] { nt.value(x.topRows(5)); }), "5 rows"));
+  CHECK(contains(message_of([&] { nt.value(x.topRows(0)); }), "0 rows"));
+  for (const float tau : {0.0f, -1.0f, std::numeric_limits<float>::quiet_NaN(),
+                          std::numeric_limits<float>::infinity()}) {
+    CHECK(contains(message_of([&] { hcl::NtXent(ball, tau); }), "temperature"));
+    CHECK(contains(message_of([&] { hcl::SupCon(ball, tau); }), "temperature"));
+    CHECK(contains(message_of([&] { hcl::InfoNce(ball, tau); }), "temperature"));
+  }
+  const hcl::SupCon sup{ball, 0.2f};
+  const std::vector<int> bad{0, 1, 2, -3, 0, 1}, few{0, 1};
+  CHECK(contains(message_of([&] { sup.value(x, bad); }), "labels, row 3: -3"));
+  CHECK(contains(message_of([&] { sup.value(x, few); }),
+                 "labels has 2 entries, z has 6 rows"));
+  const hcl::InfoNce nce{ball, 0.2f}, two{ball, 0.2f, hcl::Sides::two};
+  CHECK(contains(message_of([&] { nce.value(x, x.topRows(4)); }), "y 4"));
+  CHECK(contains(message_of([&] { two.value(x.topRows(4), x); }), "equal"));
+  const hcl::NtXent cosine{hcl::Cosine{hcl::Euclidean<float>{}}, 0.2f};
+  CHECK(contains(message_of([&] { cosine.value(x); }), "row 4 is zero"));
+}
+
+TEST_CASE("a column-major matrix is refused by the compiler") {
+  using ColumnMajor = Eigen::MatrixXf;
+  static_assert(!std::convertible_to<ColumnMajor&, hcl::BatchIn<float>>);
+  static_assert(!std::convertible_to<ColumnMajor&, hcl::BatchOut<float>>);
+  static_assert(!std::convertible_to<const Matrix<float>&, hcl::BatchOut<float>>);
+  static_assert(!std::convertible_to<Matrix<double>&, hcl::BatchIn<float>>);
+  static_assert(std::convertible_to<Matrix<float>&, hcl::BatchIn<float>>);
+  CHECK(true);
+}

@@ -1,0 +1,76 @@
+// tests/support/catalog.hpp - the geometries, curvatures and random points that tests run over.
+#pragma once
+
+#include <Eigen/Core>
+#include <cmath>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "hcl/manifold/euclidean.hpp"
+#include "hcl/manifold/lorentz.hpp"
+#include "hcl/manifold/poincare_ball.hpp"
+#include "hcl/manifold/sphere.hpp"
+
+namespace support {
+
+template <class T>
+using Rows = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+inline constexpr double curvatures[] = {0.01, 0.7, 4.0};
+inline constexpr unsigned seed = 20240117;
+
+/// A geometry of curvature c; Euclidean space has none.
+template <class M>
+M make(double c) {
+  if constexpr (std::is_constructible_v<M, hcl::ScalarOf<M>>)
+    return M(hcl::ScalarOf<M>(c));
+  else
+    return M();
+}
+
+template <class M>
+inline constexpr bool is_sphere = false;
+template <class T>
+inline constexpr bool is_sphere<hcl::Sphere<T>> = true;
+
+/// n x d vectors of length uniform in (0, length].
+template <class T>
+Rows<T> random_vectors(hcl::Index n, hcl::Index d, double length, unsigned from = seed) {
+  std::mt19937 engine(from);
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> uniform(0.05, 1.0);
+  Rows<T> v(n, d);
+  for (hcl::Index i = 0; i < n; ++i) {
+    double sum = 0;
+    std::vector<double> row(static_cast<std::size_t>(d));
+    for (double& e : row) {
+      e = normal(engine);
+      sum += e * e;
+    }
+    const double s = length * uniform(engine) / std::sqrt(sum);
+    for (hcl::Index j = 0; j < d; ++j) v(i, j) = T(s * row[static_cast<std::size_t>(j)]);
+  }
+  return v;
+}
+
+/// n x d points within sqrt(c)|v| <= radius of the origin, z = expmap0(v); on the sphere the rows
+/// then get lengths of their own, because only their directions count.
+template <class M>
+Rows<hcl::ScalarOf<M>> random_points(const M& m, hcl::Index n, hcl::Index d, double radius = 1.5,
+                                     unsigned from = seed) {
+  using T = hcl::ScalarOf<M>;
+  const double root = static_cast<double>(m.c()) > 0 ? std::sqrt(static_cast<double>(m.c())) : 1;
+  const Rows<T> v = random_vectors<T>(n, d, radius / root, from);
+  Rows<T> x(n, d);
+  for (hcl::Index i = 0; i < n; ++i) {
+    m.expmap0(hcl::BatchIn<T>(v).row(i), hcl::BatchOut<T>(x).row(i));
+    if constexpr (is_sphere<M>) x.row(i) *= T(0.5 + 0.3 * double(i % 5));
+  }
+  return x;
+}
+
+}  // namespace support
+
+#define HCL_TEST_MANIFOLDS(T) hcl::Euclidean<T>, hcl::Sphere<T>, hcl::PoincareBall<T>, hcl::Lorentz<T>
