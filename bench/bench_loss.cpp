@@ -46,7 +46,7 @@ Matrix<typename M::Scalar> points(const M& m, Eigen::Index n, Eigen::Index d) {
   using T = typename M::Scalar;
   Matrix<T> v = features<T>(n, d), z(n, d);
   if constexpr (std::same_as<M, hcl::Sphere<T>>) return v;
-  hcl::clip<T>(v, T(2.3), z);
+  hcl::clip_rows(v, T(2.3), z);
   v = z;
   hcl::expmap0(m, v, z);
   return z;

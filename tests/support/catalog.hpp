@@ -1,4 +1,5 @@
-// tests/support/catalog.hpp - the geometries, curvatures and random points that tests run over.
+// tests/support/catalog.hpp - the geometries, curvatures and random points that tests run
+// over.
 #pragma once
 
 #include <Eigen/Core>
@@ -55,13 +56,14 @@ Rows<T> random_vectors(hcl::Index n, hcl::Index d, double length, unsigned from 
   return v;
 }
 
-/// n x d points within sqrt(c)|v| <= radius of the origin, z = expmap0(v); on the sphere the rows
-/// then get lengths of their own, because only their directions count.
+/// n x d points within sqrt(c)|v| <= radius of the origin, z = expmap0(v); on the sphere
+/// the rows then get lengths of their own, because only their directions count.
 template <class M>
-Rows<hcl::ScalarOf<M>> random_points(const M& m, hcl::Index n, hcl::Index d, double radius = 1.5,
-                                     unsigned from = seed) {
+Rows<hcl::ScalarOf<M>> random_points(const M& m, hcl::Index n, hcl::Index d,
+                                     double radius = 1.5, unsigned from = seed) {
   using T = hcl::ScalarOf<M>;
-  const double root = static_cast<double>(m.c()) > 0 ? std::sqrt(static_cast<double>(m.c())) : 1;
+  const double root =
+      static_cast<double>(m.c()) > 0 ? std::sqrt(static_cast<double>(m.c())) : 1;
   const Rows<T> v = random_vectors<T>(n, d, radius / root, from);
   Rows<T> x(n, d);
   for (hcl::Index i = 0; i < n; ++i) {
@@ -73,4 +75,5 @@ Rows<hcl::ScalarOf<M>> random_points(const M& m, hcl::Index n, hcl::Index d, dou
 
 }  // namespace support
 
-#define HCL_TEST_MANIFOLDS(T) hcl::Euclidean<T>, hcl::Sphere<T>, hcl::PoincareBall<T>, hcl::Lorentz<T>
+#define HCL_TEST_MANIFOLDS(T) \
+  hcl::Euclidean<T>, hcl::Sphere<T>, hcl::PoincareBall<T>, hcl::Lorentz<T>

@@ -1,4 +1,5 @@
-// tests/support/dual.hpp - forward-mode dual numbers: a second, exact way to every derivative.
+// tests/support/dual.hpp - forward-mode dual numbers: a second, exact way to every
+// derivative.
 #pragma once
 
 #include <cmath>

@@ -1,10 +1,11 @@
-// hcl/manifold/batch.hpp - the pointwise operations by rows, lifted once over any manifold.
+// hcl/manifold/batch.hpp - the pointwise operations by rows, lifted once over any
+// manifold.
 //
-// Points are rows of N x D views. Every call checks shapes, finiteness and that points lie on the
-// manifold, and throws std::invalid_argument naming argument, row and value before any output is
-// written. `_vjp` calls accumulate into their gradients. Nothing is allocated; the bits depend
-// neither on the number of threads nor, for rows, on how a batch is split. An output may be the
-// very view of an input.
+// Points are rows of N x D views. Every call checks shapes, finiteness and that points
+// lie on the manifold, and throws std::invalid_argument naming argument, row and value
+// before any output is written. `_vjp` calls accumulate into their gradients. Nothing is
+// allocated; the bits depend neither on the number of threads nor, for rows, on how a
+// batch is split. An output may be the very view of an input.
 #pragma once
 
 #include <algorithm>
@@ -52,7 +53,8 @@ void sum_rows(Index n, const F& f, T& total) {
 
 /// Throws for the first row whose OnManifold test(row) is not ok.
 template <class T, class Test>
-void check_rows(const char* where, const char* arg, const BatchView<const T>& x, const Test& test) {
+void check_rows(const char* where, const char* arg, const BatchView<const T>& x,
+                const Test& test) {
   std::array<Index, kRowBlocks> bad;
   bad.fill(-1);
   for_row_blocks(x.rows(), [&](Index b, Index first, Index last) {
@@ -89,13 +91,16 @@ void check_points(const char* where, const char* arg, const M& m,
                   const BatchView<const ScalarOf<M>>& x) {
   using T = ScalarOf<M>;
   if constexpr (requires(Point<T> p) { m.is_on_manifold(p); })
-    check_rows(where, arg, x, [&](Point<T> row) -> OnManifold { return m.is_on_manifold(row); });
+    check_rows(where, arg, x,
+               [&](Point<T> row) -> OnManifold { return m.is_on_manifold(row); });
   else
     check_finite<T>(where, arg, x);
 }
 
-inline void expect_length(const char* where, const char* arg, std::size_t size, Index rows) {
-  expect(Index(size) == rows, where, ": ", arg, " has ", size, " numbers, must have ", rows);
+inline void expect_length(const char* where, const char* arg, std::size_t size,
+                          Index rows) {
+  expect(Index(size) == rows, where, ": ", arg, " has ", size, " numbers, must have ",
+         rows);
 }
 
 template <class T>
@@ -104,10 +109,11 @@ void expect_like(const char* where, const char* arg, const BatchView<T>& v,
   expect_shape(where, arg, v, x.rows(), x.cols());
 }
 
-/// out row i = f(x row i, out row i), x points or, if not `on`, tangent vectors at the origin.
+/// out row i = f(x row i, out row i), x points or, if not `on`, tangent vectors at the
+/// origin.
 template <class M, class F>
-void map_rows(const char* where, const char* arg, bool on, const M& m, BatchIn<ScalarOf<M>> x,
-              BatchOut<ScalarOf<M>> out, const F& f) {
+void map_rows(const char* where, const char* arg, bool on, const M& m,
+              BatchIn<ScalarOf<M>> x, BatchOut<ScalarOf<M>> out, const F& f) {
   expect_like(where, "out", out, x);
   if (on)
     check_points(where, arg, m, x);
@@ -133,8 +139,9 @@ void map_pairs(const char* where, const char* u_arg, bool u_on, const M& m,
 
 /// Backward of a map at the origin: gx row i += J^T g row i, gc += <g, dz/dc>.
 template <class M, class F>
-void pull_rows(const char* where, const char* arg, bool on, const M& m, BatchIn<ScalarOf<M>> x,
-               BatchIn<ScalarOf<M>> g, BatchOut<ScalarOf<M>> gx, ScalarOf<M>& gc, const F& f) {
+void pull_rows(const char* where, const char* arg, bool on, const M& m,
+               BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> g, BatchOut<ScalarOf<M>> gx,
+               ScalarOf<M>& gc, const F& f) {
   using T = ScalarOf<M>;
   expect_like(where, "upstream gradient", g, x);
   expect_like(where, "gradient", gx, x);
@@ -143,7 +150,8 @@ void pull_rows(const char* where, const char* arg, bool on, const M& m, BatchIn<
   else
     check_finite<T>(where, arg, x);
   check_finite<T>(where, "upstream gradient", g);
-  sum_rows<T>(x.rows(), [&](Index i, T& s) { f(x.row(i), g.row(i), gx.row(i), s); }, gc);
+  sum_rows<T>(
+      x.rows(), [&](Index i, T& s) { f(x.row(i), g.row(i), gx.row(i), s); }, gc);
 }
 
 }  // namespace detail
@@ -156,14 +164,15 @@ void dist(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
   detail::expect_length("dist", "out", out.size(), x.rows());
   detail::check_points("dist", "x", m, x);
   detail::check_points("dist", "y", m, y);
-  parallel_for(x.rows(), [&](Index i) { out[std::size_t(i)] = m.dist(x.row(i), y.row(i)); });
+  parallel_for(x.rows(),
+               [&](Index i) { out[std::size_t(i)] = m.dist(x.row(i), y.row(i)); });
 }
 
 /// gx, gy += g[i] dd/dx, g[i] dd/dy by rows, gc += sum_i g[i] dd/dc.
 template <Metric M>
 void dist_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
-              std::span<const ScalarOf<M>> g, BatchOut<ScalarOf<M>> gx, BatchOut<ScalarOf<M>> gy,
-              ScalarOf<M>& gc) {
+              std::span<const ScalarOf<M>> g, BatchOut<ScalarOf<M>> gx,
+              BatchOut<ScalarOf<M>> gy, ScalarOf<M>& gc) {
   using T = ScalarOf<M>;
   const char* const where = "dist_vjp";
   detail::expect_like(where, "y", y, x);
@@ -184,7 +193,8 @@ void dist_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
 /// z row i = expmap0(v row i).
 template <Manifold M>
 void expmap0(const M& m, BatchIn<ScalarOf<M>> v, BatchOut<ScalarOf<M>> z) {
-  detail::map_rows("expmap0", "v", false, m, v, z, [&](auto a, auto o) { m.expmap0(a, o); });
+  detail::map_rows("expmap0", "v", false, m, v, z,
+                   [&](auto a, auto o) { m.expmap0(a, o); });
 }
 
 /// gv += J^T gz by rows, gc += <gz, dz/dc>.
@@ -198,7 +208,8 @@ void expmap0_vjp(const M& m, BatchIn<ScalarOf<M>> v, BatchIn<ScalarOf<M>> gz,
 /// v row i = logmap0(z row i).
 template <Manifold M>
 void logmap0(const M& m, BatchIn<ScalarOf<M>> z, BatchOut<ScalarOf<M>> v) {
-  detail::map_rows("logmap0", "z", true, m, z, v, [&](auto a, auto o) { m.logmap0(a, o); });
+  detail::map_rows("logmap0", "z", true, m, z, v,
+                   [&](auto a, auto o) { m.logmap0(a, o); });
 }
 
 /// gz += J^T gv by rows, gc += <gv, dv/dc>.
@@ -236,7 +247,8 @@ void egrad2rgrad(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> g,
 /// out row i = project(x row i); rows may be off the manifold, but finite.
 template <Manifold M>
 void project(const M& m, BatchIn<ScalarOf<M>> x, BatchOut<ScalarOf<M>> out) {
-  detail::map_rows("project", "x", false, m, x, out, [&](auto a, auto o) { m.project(a, o); });
+  detail::map_rows("project", "x", false, m, x, out,
+                   [&](auto a, auto o) { m.project(a, o); });
 }
 
 }  // namespace hcl::inline HCL_ABI

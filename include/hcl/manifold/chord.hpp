@@ -1,8 +1,9 @@
-// hcl/manifold/chord.hpp - d = 2 sqrt(Q) F(cQ), the one distance of all hyperbolic models, and the
-// radial maps z = f(sqrt(c)|v|) v that their exponential and logarithm at the origin are.
+// hcl/manifold/chord.hpp - d = 2 sqrt(Q) F(cQ), the one distance of all hyperbolic
+// models, and the radial maps z = f(sqrt(c)|v|) v that their exponential and logarithm at
+// the origin are.
 //
-// F(w) = asinh(sqrt w)/sqrt w. asinh passes the relative error of Q on undiminished but never
-// amplified; arcosh(1+2w) would lose half of the digits at w near 0.
+// F(w) = asinh(sqrt w)/sqrt w. asinh passes the relative error of Q on undiminished but
+// never amplified; arcosh(1+2w) would lose half of the digits at w near 0.
 #pragma once
 
 #include <array>
@@ -37,7 +38,8 @@ template <class W>
 [[nodiscard]] OfChord<W> chord_dist2(const W& q, const W& c) {
   using std::sqrt;
   const W w = c * q, s = root(w), f = asinhc(s);
-  return {W(4) * q * f * f, W(4) * f / sqrt(W(1) + w), W(4) * q * q * f * asinhc_slope(s)};
+  return {W(4) * q * f * f, W(4) * f / sqrt(W(1) + w),
+          W(4) * q * q * f * asinhc_slope(s)};
 }
 
 /// chord_dist on lanes V of T: the same three numbers, NaN or inf at Q <= 0.
@@ -59,6 +61,23 @@ template <class T, class V>
 template <class T>
 [[nodiscard]] Wide<T> length(Point<T> x) {
   return root(norm2<T>(x));
+}
+
+/// Coordinate of b x - a y, a = |x|, b = |y|, from sum = a + b and gap = a - b =
+/// <x-y,x+y>/(a+b): the two products themselves would cancel for close points.
+template <class W>
+[[nodiscard]] W turn(const W& x, const W& y, const W& sum, const W& gap) {
+  return (sum * (x - y) - gap * (x + y)) / W(2);
+}
+
+/// <x-y, x+y> = |x|^2 - |y|^2.
+template <class T>
+[[nodiscard]] Wide<T> norm2_gap(Point<T> x, Point<T> y) {
+  using W = Wide<T>;
+  W s(0);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    s += (W(x[i]) - W(y[i])) * (W(x[i]) + W(y[i]));
+  return s;
 }
 
 /// out = a x.

@@ -1,10 +1,12 @@
-// hcl/manifold/concept.hpp - what a geometry is: three concepts and the laws they stand for.
+// hcl/manifold/concept.hpp - what a geometry is: three concepts and the laws they stand
+// for.
 //
-// One idea carries all distances here: d = 2 sqrt(Q) F(kappa Q), F(w) = asinh(sqrt w)/sqrt w,
-// where Q(x, y) is a quotient of squares that does not cancel and -kappa the curvature:
-//   Poincare ball  Q = |x-y|^2 / ((1-c|x|^2)(1-c|y|^2)),       kappa = c,  d -> 2|x-y| as c -> 0
-//   Lorentz        Q = (|x-y|^2 - (t_x-t_y)^2)/4, t = sqrt(1/c+|x|^2), kappa = c,  d -> |x-y|
-//   Euclidean      Q = |x-y|^2/4,                               kappa = 0
+// One idea carries all distances here: d = 2 sqrt(Q) F(kappa Q), F(w) = asinh(sqrt
+// w)/sqrt w, where Q(x, y) is a quotient of squares that does not cancel and -kappa the
+// curvature:
+//   Poincare ball  Q = |x-y|^2 / ((1-c|x|^2)(1-c|y|^2)),       kappa = c,  d -> 2|x-y| as
+//   c -> 0 Lorentz        Q = (|x-y|^2 - (t_x-t_y)^2)/4, t = sqrt(1/c+|x|^2), kappa = c,
+//   d -> |x-y| Euclidean      Q = |x-y|^2/4,                               kappa = 0
 // and on the sphere arcsin takes asinh's place. See chord.hpp.
 #pragma once
 
@@ -31,9 +33,10 @@ using ScalarOf = typename M::Scalar;
 
 /// A distance and its vector-Jacobian product: enough for every loss, pair by pair.
 /// Laws (testing/manifold_laws.hpp checks them):
-///   dist(x,y) >= 0, dist(x,y) = dist(y,x), dist(x,x) = 0, dist(x,z) <= dist(x,y) + dist(y,z);
-///   dist_vjp(x, y, g, gx, gy, gc) adds g*d dist/dx to gx, g*d dist/dy to gy, g*d dist/dc to gc,
-///   and adds 0 at coincident points. A geometry without a curvature leaves gc alone.
+///   dist(x,y) >= 0, dist(x,y) = dist(y,x), dist(x,x) = 0, dist(x,z) <= dist(x,y) +
+///   dist(y,z); dist_vjp(x, y, g, gx, gy, gc) adds g*d dist/dx to gx, g*d dist/dy to gy,
+///   g*d dist/dc to gc, and adds 0 at coincident points. A geometry without a curvature
+///   leaves gc alone.
 template <class M>
 concept Metric = requires(const M& m, Point<ScalarOf<M>> x, const ScalarOf<M>& g,
                           Grad<ScalarOf<M>> gx, ScalarOf<M>& gc) {
@@ -41,45 +44,48 @@ concept Metric = requires(const M& m, Point<ScalarOf<M>> x, const ScalarOf<M>& g
   m.dist_vjp(x, x, g, gx, gx, gc);
 };
 
-/// d of a pair from g = <x_a, x_b> and the rows' numbers, on lanes V (SIMD or a scalar), with its
-/// total derivatives: by g, by n_a = |x_a|^2 and n_b (through all of the rows' numbers), by c.
-/// margin < 0: cancellation has eaten the digits (the other members may be NaN), and the pair
-/// must be evaluated from its two rows by dist and dist_vjp.
+/// d of a pair from g = <x_a, x_b> and the rows' numbers, on lanes V (SIMD or a scalar),
+/// with its total derivatives: by g, by n_a = |x_a|^2 and n_b (through all of the rows'
+/// numbers), by c. margin < 0: cancellation has eaten the digits (the other members may
+/// be NaN), and the pair must be evaluated from its two rows by dist and dist_vjp.
 template <class V>
 struct GramDist {
   V d, dg, dna, dnb, dc, margin;
 };
 
-/// Smallest |x_a - x_b|^2 / (|x_a|^2 + |x_b|^2), or the like, that a Gram matrix in T may resolve.
+/// Smallest |x_a - x_b|^2 / (|x_a|^2 + |x_b|^2), or the like, that a Gram matrix in T may
+/// resolve.
 template <class T>
 inline constexpr T gram_theta = T(1.0 / (1 << 20));
 template <>
 inline constexpr float gram_theta<float> = 1.0f / (1 << 6);
 
 /// A Metric that is a function of the Gram matrix, and so runs on the tiled kernel.
-/// Laws: row_stat(n)[0] = n = |x|^2; wherever margin >= 0, gram_dist agrees with dist, and
-/// dg*y + 2*dna*x, dg*x + 2*dnb*y, dc with dist_vjp; check_row throws std::invalid_argument
-/// naming argument, row and value for a row that no distance is defined for.
+/// Laws: row_stat(n)[0] = n = |x|^2; wherever margin >= 0, gram_dist agrees with dist,
+/// and dg*y + 2*dna*x, dg*x + 2*dnb*y, dc with dist_vjp; check_row throws
+/// std::invalid_argument naming argument, row and value for a row that no distance is
+/// defined for.
 template <class M>
-concept GramMetric = Metric<M> && requires(const M& m, double n, const ScalarOf<M>& g,
-                                           const ScalarOf<M>* a) {
+concept GramMetric = Metric<M> &&
+    requires(const M& m, double n, const ScalarOf<M>& g, const ScalarOf<M>* a) {
   { m.row_stat(n) } -> std::same_as<std::array<double, std::size_t(M::row_size)>>;
   m.check_row("where", "argument", Index(0), n);
   { m.gram_dist(g, a, a) } -> std::same_as<GramDist<ScalarOf<M>>>;
 };
 
-/// A Metric with the rest of Riemannian geometry, for optimisers and heads. c() is the magnitude
-/// of the curvature, 0 for a flat one. Every `out` may be the very span of an input.
-/// Laws: expmap(x, logmap(x,y)) = y; norm(x, logmap(x,y)) = dist(x,y); dist2 = dist^2;
-///   expmap0, logmap0, dist0 are these at the origin, dist0(expmap0(v)) = origin_scale()*|v|;
-///   inner(y, P u, P v) = inner(x, u, v) for P = parallel_transport(x, y, .);
-///   inner(x, egrad2rgrad(x,g), v) = <g, v> for tangent v;
-///   project and project_tangent are idempotent and end on the manifold, in the tangent space;
-///   retract(x, t v) = expmap(x, t v) + O(t^2).
+/// A Metric with the rest of Riemannian geometry, for optimisers and heads. c() is the
+/// magnitude of the curvature, 0 for a flat one. Every `out` may be the very span of an
+/// input. Laws: expmap(x, logmap(x,y)) = y; norm(x, logmap(x,y)) = dist(x,y); dist2 =
+/// dist^2;
+///   expmap0, logmap0, dist0 are these at the origin, dist0(expmap0(v)) =
+///   origin_scale()*|v|; inner(y, P u, P v) = inner(x, u, v) for P =
+///   parallel_transport(x, y, .); inner(x, egrad2rgrad(x,g), v) = <g, v> for tangent v;
+///   project and project_tangent are idempotent and end on the manifold, in the tangent
+///   space; retract(x, t v) = expmap(x, t v) + O(t^2).
 template <class M>
-concept Manifold =
-    Metric<M> && requires(const M& m, Point<ScalarOf<M>> x, const ScalarOf<M>& g,
-                          Grad<ScalarOf<M>> out, ScalarOf<M>& gc) {
+concept Manifold = Metric<M> &&
+    requires(const M& m, Point<ScalarOf<M>> x, const ScalarOf<M>& g,
+             Grad<ScalarOf<M>> out, ScalarOf<M>& gc) {
   { m.c() } -> std::convertible_to<ScalarOf<M>>;
   { m.origin_scale() } -> std::convertible_to<ScalarOf<M>>;
   { m.dist2(x, x) } -> std::convertible_to<ScalarOf<M>>;
@@ -98,11 +104,12 @@ concept Manifold =
   m.retract(x, x, out);
 };
 
-/// A Manifold whose maps at the origin and squared distance have vector-Jacobian products too.
+/// A Manifold whose maps at the origin and squared distance have vector-Jacobian products
+/// too.
 template <class M>
-concept TrainableManifold =
-    Manifold<M> && requires(const M& m, Point<ScalarOf<M>> x, const ScalarOf<M>& g,
-                            Grad<ScalarOf<M>> gx, ScalarOf<M>& gc) {
+concept TrainableManifold = Manifold<M> &&
+    requires(const M& m, Point<ScalarOf<M>> x, const ScalarOf<M>& g, Grad<ScalarOf<M>> gx,
+             ScalarOf<M>& gc) {
   m.dist2_vjp(x, x, g, gx, gx, gc);
   m.expmap0_vjp(x, x, gx, gc);
   m.logmap0_vjp(x, x, gx, gc);

@@ -1,4 +1,5 @@
-// hcl/manifold/euclidean.hpp - flat space: the baseline, and the limit c -> 0 of the others.
+// hcl/manifold/euclidean.hpp - flat space: the baseline, and the limit c -> 0 of the
+// others.
 #pragma once
 
 #include <array>
@@ -19,7 +20,9 @@ class Euclidean {
   /// dist0(expmap0(v)) = origin_scale() |v|.
   [[nodiscard]] T origin_scale() const { return T(1); }
 
-  [[nodiscard]] T dist(Point<T> x, Point<T> y) const { return T(detail::root(diff2<T>(x, y))); }
+  [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
+    return T(detail::root(diff2<T>(x, y)));
+  }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const { return T(diff2<T>(x, y)); }
   [[nodiscard]] T dist0(Point<T> x) const { return T(detail::length<T>(x)); }
 
@@ -48,16 +51,22 @@ class Euclidean {
     for (std::size_t i = 0; i < gv.size(); ++i) gz[i] += gv[i];
   }
 
-  [[nodiscard]] T inner(Point<T>, Point<T> u, Point<T> v) const { return T(dot<T>(u, v)); }
+  [[nodiscard]] T inner(Point<T>, Point<T> u, Point<T> v) const {
+    return T(dot<T>(u, v));
+  }
   [[nodiscard]] T norm(Point<T>, Point<T> v) const { return T(detail::length<T>(v)); }
   void parallel_transport(Point<T>, Point<T>, Point<T> v, Grad<T> out) const {
     detail::copy<T>(v, out);
   }
   void egrad2rgrad(Point<T>, Point<T> g, Grad<T> out) const { detail::copy<T>(g, out); }
   void project(Point<T> x, Grad<T> out) const { detail::copy<T>(x, out); }
-  void project_tangent(Point<T>, Point<T> v, Grad<T> out) const { detail::copy<T>(v, out); }
+  void project_tangent(Point<T>, Point<T> v, Grad<T> out) const {
+    detail::copy<T>(v, out);
+  }
   void retract(Point<T> x, Point<T> v, Grad<T> out) const { expmap(x, v, out); }
-  [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const { return detail::all_finite<T>(x); }
+  [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const {
+    return detail::all_finite<T>(x);
+  }
 
   // GramMetric. d^2 = n_a + n_b - 2g.
   static constexpr int row_size = 1;
@@ -66,7 +75,8 @@ class Euclidean {
     detail::check_finite_row<T>(where, arg, row, n);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a, const V* b) const {
+  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a,
+                                                 const V* b) const {
     const V sum = a[0] + b[0], d2 = sum - V(T(2)) * g, d = vsqrt(d2);
     const V by_n = V(T(0.5)) / d;
     return {d, V(T(-1)) / d, by_n, by_n, V(T(0)), d2 - V(gram_theta<T>) * sum};

@@ -1,5 +1,5 @@
-// hcl/manifold/head.hpp - what stands between an encoder and a geometry: the feature clip and the
-// normalisation. (expmap0 is the geometry's own.)
+// hcl/manifold/head.hpp - what stands between an encoder and a geometry: the feature clip
+// and the normalisation. (expmap0 is the geometry's own.)
 #pragma once
 
 #include "hcl/manifold/batch.hpp"
@@ -11,7 +11,8 @@ namespace hcl::inline HCL_ABI {
 /// v min(1, r/|v|), r > 0 in units of |v| (Guo et al., Clipped Hyperbolic Classifiers Are
 /// Super-Hyperbolic Classifiers, 2022, eq. 9). out may be v.
 template <class T>
-void clip(Point<std::type_identity_t<T>> v, const T& r, Grad<std::type_identity_t<T>> out) {
+void clip(Point<std::type_identity_t<T>> v, const T& r,
+          Grad<std::type_identity_t<T>> out) {
   const Wide<T> a = detail::length<T>(v);
   if (a > Wide<T>(r))
     detail::scale<T>(Wide<T>(r) / a, v, out);
@@ -22,8 +23,8 @@ void clip(Point<std::type_identity_t<T>> v, const T& r, Grad<std::type_identity_
 /// gv += J^T g, gr += <g, dout/dr>. Inside J is 1; outside J = (r/|v|)(1 - v^ v^T) and
 /// dout/dr = v^. At |v| = r the inside holds.
 template <class T>
-void clip_vjp(Point<std::type_identity_t<T>> v, const T& r, Point<std::type_identity_t<T>> g,
-              Grad<std::type_identity_t<T>> gv, T& gr) {
+void clip_vjp(Point<std::type_identity_t<T>> v, const T& r,
+              Point<std::type_identity_t<T>> g, Grad<std::type_identity_t<T>> gv, T& gr) {
   using W = Wide<T>;
   const W n = norm2<T>(v), a = detail::root(n);
   const bool outside = a > W(r);
@@ -34,10 +35,12 @@ void clip_vjp(Point<std::type_identity_t<T>> v, const T& r, Point<std::type_iden
   if (outside) gr = T(W(gr) + vg / a);
 }
 
-/// The clip r in units of |v| whose images lie within the geodesic radius rho of the origin:
-/// rho/2 on the ball, rho elsewhere. Compare geometries at equal rho, not at equal r.
+/// The clip r in units of |v| whose images lie within the geodesic radius rho of the
+/// origin: rho/2 on the ball, rho elsewhere. Compare geometries at equal rho, not at
+/// equal r.
 template <Manifold M>
-[[nodiscard]] ScalarOf<M> clip_of_radius(const M& m, const std::type_identity_t<ScalarOf<M>>& rho) {
+[[nodiscard]] ScalarOf<M> clip_of_radius(const M& m,
+                                         const std::type_identity_t<ScalarOf<M>>& rho) {
   return rho / m.origin_scale();
 }
 
@@ -75,7 +78,8 @@ void expect_directions(const char* where, const char* arg, BatchIn<T> v) {
 
 }  // namespace detail
 
-/// clip by rows: v and out are N x D. @throws std::invalid_argument (shape, r, non-finite row).
+/// clip by rows: v and out are N x D. @throws std::invalid_argument (shape, r, non-finite
+/// row).
 template <class T>
 void clip_rows(std::type_identity_t<BatchIn<T>> v, const T& r,
                std::type_identity_t<BatchOut<T>> out) {
@@ -88,8 +92,8 @@ void clip_rows(std::type_identity_t<BatchIn<T>> v, const T& r,
 /// clip_vjp by rows: accumulates into gv (N x D) and gr.
 template <class T>
 void clip_rows_vjp(std::type_identity_t<BatchIn<T>> v, const T& r,
-                   std::type_identity_t<BatchIn<T>> g, std::type_identity_t<BatchOut<T>> gv,
-                   T& gr) {
+                   std::type_identity_t<BatchIn<T>> g,
+                   std::type_identity_t<BatchOut<T>> gv, T& gr) {
   const char* const where = "clip_rows_vjp";
   expect_shape(where, "g", g, v.rows(), v.cols());
   expect_shape(where, "gv", gv, v.rows(), v.cols());
@@ -97,7 +101,8 @@ void clip_rows_vjp(std::type_identity_t<BatchIn<T>> v, const T& r,
   detail::check_finite<T>(where, "v", v);
   detail::check_finite<T>(where, "g", g);
   detail::sum_rows<T>(
-      v.rows(), [&](Index i, T& s) { clip_vjp<T>(v.row(i), r, g.row(i), gv.row(i), s); }, gr);
+      v.rows(), [&](Index i, T& s) { clip_vjp<T>(v.row(i), r, g.row(i), gv.row(i), s); },
+      gr);
 }
 
 /// normalize by rows. @throws std::invalid_argument (shape, non-finite or zero row).
@@ -110,14 +115,15 @@ void normalize_rows(std::type_identity_t<BatchIn<T>> v, BatchOut<T> out) {
 
 /// normalize_vjp by rows: accumulates into gv.
 template <class T>
-void normalize_rows_vjp(std::type_identity_t<BatchIn<T>> v, std::type_identity_t<BatchIn<T>> g,
-                        BatchOut<T> gv) {
+void normalize_rows_vjp(std::type_identity_t<BatchIn<T>> v,
+                        std::type_identity_t<BatchIn<T>> g, BatchOut<T> gv) {
   const char* const where = "normalize_rows_vjp";
   expect_shape(where, "g", g, v.rows(), v.cols());
   expect_shape(where, "gv", gv, v.rows(), v.cols());
   detail::expect_directions<T>(where, "v", v);
   detail::check_finite<T>(where, "g", g);
-  parallel_for(v.rows(), [&](Index i) { normalize_vjp<T>(v.row(i), g.row(i), gv.row(i)); });
+  parallel_for(v.rows(),
+               [&](Index i) { normalize_vjp<T>(v.row(i), g.row(i), gv.row(i)); });
 }
 
 }  // namespace hcl::inline HCL_ABI

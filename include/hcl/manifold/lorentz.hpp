@@ -1,8 +1,9 @@
-// hcl/manifold/lorentz.hpp - hyperbolic space of curvature -c as the hyperboloid, in the chart of
-// its spatial coordinates.
+// hcl/manifold/lorentz.hpp - hyperbolic space of curvature -c as the hyperboloid, in the
+// chart of its spatial coordinates.
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "hcl/manifold/chord.hpp"
@@ -10,10 +11,11 @@
 
 namespace hcl::inline HCL_ABI {
 
-/// The hyperboloid t^2 - |x|^2 = 1/c (Nickel, Kiela, Learning Continuous Hierarchies in the Lorentz
-/// Model, 2018). Points and tangent vectors are their D spatial coordinates, t_x = sqrt(1/c+|x|^2)
-/// and v_t = <x,v>/t_x follow, so every finite row is a point and gradients are by what is stored.
-/// d(0, expmap0(v)) = |v|. Q = (|x-y|^2 - (t_x-t_y)^2)/4 = sinh^2(sqrt(c) d/2)/c.
+/// The hyperboloid t^2 - |x|^2 = 1/c (Nickel, Kiela, Learning Continuous Hierarchies in
+/// the Lorentz Model, 2018). Points and tangent vectors are their D spatial coordinates,
+/// t_x = sqrt(1/c+|x|^2) and v_t = <x,v>/t_x follow, so every finite row is a point and
+/// gradients are by what is stored. d(0, expmap0(v)) = |v|. Q = (|x-y|^2 - (t_x-t_y)^2)/4
+/// = sinh^2(sqrt(c) d/2)/c.
 template <class T>
 class Lorentz {
  public:
@@ -46,7 +48,8 @@ class Lorentz {
     pair_vjp(p, detail::chord_dist(p.q, W(c_)), x, y, W(g), gx, gy, gc);
   }
   /// The same for d^2, smooth everywhere.
-  void dist2_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
+  void dist2_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy,
+                 T& gc) const {
     const Pair p(*this, x, y);
     pair_vjp(p, detail::chord_dist2(p.q, W(c_)), x, y, W(g), gx, gy, gc);
   }
@@ -65,8 +68,8 @@ class Lorentz {
     for (std::size_t i = 0; i < x.size(); ++i)
       out[i] = T(k * ((W(y[i]) - W(x[i])) - W(2) * w * W(x[i])));
   }
-  /// sinh(s)/s v, s = sqrt(c)|v|. Beyond s = log(largest T)/2 (44 in float, 354 in double), where
-  /// |z|^2 would overflow, z stays at that radius.
+  /// sinh(s)/s v, s = sqrt(c)|v|. Beyond s = log(largest T)/2 (44 in float, 354 in
+  /// double), where |z|^2 would overflow, z stays at that radius.
   void expmap0(Point<T> v, Grad<T> out) const {
     detail::scale<T>(radial(root_c() * detail::length<T>(v)), v, out);
   }
@@ -97,7 +100,8 @@ class Lorentz {
   void parallel_transport(Point<T> x, Point<T> y, Point<T> v, Grad<T> out) const {
     const Pair p(*this, x, y);
     W m(0);
-    for (std::size_t i = 0; i < x.size(); ++i) m -= W(2) * p.by_x(W(x[i]), W(y[i])) * W(v[i]);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      m -= W(2) * p.by_x(W(x[i]), W(y[i])) * W(v[i]);
     const W k = W(c_) * m / (W(2) * (W(1) + W(c_) * p.q));
     for (std::size_t i = 0; i < x.size(); ++i)
       out[i] = T(W(v[i]) + k * (W(x[i]) + W(y[i])));
@@ -107,12 +111,16 @@ class Lorentz {
     detail::combine<T>(W(1), g, W(c_) * dot<T>(x, g), x, out);
   }
   void project(Point<T> x, Grad<T> out) const { detail::copy<T>(x, out); }
-  void project_tangent(Point<T>, Point<T> v, Grad<T> out) const { detail::copy<T>(v, out); }
+  void project_tangent(Point<T>, Point<T> v, Grad<T> out) const {
+    detail::copy<T>(v, out);
+  }
   /// x + v in the chart.
   void retract(Point<T> x, Point<T> v, Grad<T> out) const {
     detail::combine<T>(W(1), x, W(1), v, out);
   }
-  [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const { return detail::all_finite<T>(x); }
+  [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const {
+    return detail::all_finite<T>(x);
+  }
 
   // GramMetric. Q = (n_a + n_b - 2g - (t_a-t_b)^2)/4.
   static constexpr int row_size = 2;
@@ -124,11 +132,13 @@ class Lorentz {
     detail::check_finite_row<T>(where, arg, row, n);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a, const V* b) const {
+  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a,
+                                                 const V* b) const {
     const V sum = a[0] + b[0], dt = (a[0] - b[0]) / (a[1] + b[1]), dt2 = dt * dt;
     const V q4 = sum - V(T(2)) * g - dt2;
     const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(V(V(T(0.25)) * q4), c_);
-    // dQ/dn_a = (1 - (t_a-t_b)/t_a)/4 = t_b/(4 t_a); dQ/dc = -(t_a-t_b)^2/(4 c^2 t_a t_b).
+    // dQ/dn_a = (1 - (t_a-t_b)/t_a)/4 = t_b/(4 t_a); dQ/dc = -(t_a-t_b)^2/(4 c^2 t_a
+    // t_b).
     const V quarter = V(T(0.25)) * by_q;
     return {d,
             V(T(-0.5)) * by_q,
@@ -156,7 +166,8 @@ class Lorentz {
     const W end = farthest();
     return s < end ? sinhc(s) : W(sinh(end) / s);
   }
-  /// Split along x: |v|^2 - <x,v>^2/t^2 as it stands cancels for radial v far from the origin.
+  /// Split along x: |v|^2 - <x,v>^2/t^2 as it stands cancels for radial v far from the
+  /// origin.
   [[nodiscard]] W inner_wide(Point<T> x, Point<T> u, Point<T> v) const {
     const W n = norm2<T>(x);
     if (n == W(0)) return dot<T>(u, v);
@@ -170,51 +181,50 @@ class Lorentz {
   /// Q by its radial and its angular part, both >= 0: with a = |x|, b = |y|
   /// Q = (a-b)^2/(2(c t_x t_y + c a b + 1)) + |b x - a y|^2/(4 a b).
   struct Pair {
-    W a, b, tx, ty, q, k;
+    W a, b, tx, ty, gap, q, k;
     Pair(const Lorentz& m, Point<T> x, Point<T> y)
         : a{detail::length<T>(x)},
           b{detail::length<T>(y)},
           tx{m.time_of(a * a)},
           ty{m.time_of(b * b)},
+          gap(0),
           q(0),
           k(0) {
       HCL_ASSERT(x.size() == y.size());
-      const W c(m.c_);
-      W radial(0), angular(0);  // a^2 - b^2, |b x - a y|^2
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        const W u(x[i]), v(y[i]), e = b * u - a * v;
-        radial += (u - v) * (u + v);
-        angular += e * e;
-      }
       if (a == W(0) && b == W(0)) return;
-      const W gap = radial / (a + b);
+      const W c(m.c_), radial = detail::norm2_gap<T>(x, y);
+      gap = radial / (a + b);
       q = gap * gap / (W(2) * (c * (tx * ty + a * b) + W(1)));
       if (a == W(0) || b == W(0)) return;
+      W angular(0);
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const W e = detail::turn<W>(W(x[i]), W(y[i]), a + b, gap);
+        angular += e * e;
+      }
       q += angular / (W(4) * a * b);
       k = radial / (c * (b * tx + a * ty));
     }
     /// dQ/dx_i = ((t_y/t_x) x_i - y_i)/2, split in the same way.
-    [[nodiscard]] W by_x(const W& x, const W& y) const { return along(x, y, a, b, tx, ty, k); }
-    [[nodiscard]] W by_y(const W& x, const W& y) const { return along(y, x, b, a, ty, tx, -k); }
-
-   private:
-    static W along(const W& x, const W& y, const W& a, const W& b, const W& tx, const W& ty,
-                   const W& k) {
+    [[nodiscard]] W by_x(const W& x, const W& y) const {
       if (a == W(0) || b == W(0)) return (ty / tx * x - y) / W(2);
-      return ((b * x - a * y) + k / tx * x) / (W(2) * a);
+      return (detail::turn<W>(x, y, a + b, gap) + k / tx * x) / (W(2) * a);
+    }
+    [[nodiscard]] W by_y(const W& x, const W& y) const {
+      if (a == W(0) || b == W(0)) return (tx / ty * y - x) / W(2);
+      return -(detail::turn<W>(x, y, a + b, gap) + k / ty * y) / (W(2) * b);
     }
   };
 
   /// At fixed x, y: dQ/dc = -(t_x-t_y)^2/(4 c^2 t_x t_y).
-  void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y, const W& g,
-                Grad<T> gx, Grad<T> gy, T& gc) const {
+  void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y,
+                const W& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const W k = g * f.by_q, c(c_);
     for (std::size_t i = 0; i < x.size(); ++i) {
       const W u(x[i]), v(y[i]);
       gx[i] = T(W(gx[i]) + k * p.by_x(u, v));
       gy[i] = T(W(gy[i]) + k * p.by_y(u, v));
     }
-    const W dt = (p.a - p.b) * (p.a + p.b) / (p.tx + p.ty);
+    const W dt = p.gap * (p.a + p.b) / (p.tx + p.ty);
     gc = T(W(gc) + g * f.by_c - k * dt * dt / (W(4) * c * c * p.tx * p.ty));
   }
 

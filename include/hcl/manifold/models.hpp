@@ -6,8 +6,8 @@
 
 namespace hcl::inline HCL_ABI {
 
-/// Ball point x -> spatial coordinates 2x/(1 - c|x|^2). Distances are kept: both metrics have
-/// curvature -c. out may be x.
+/// Ball point x -> spatial coordinates 2x/(1 - c|x|^2). Distances are kept: both metrics
+/// have curvature -c. out may be x.
 template <class T>
 void to_lorentz(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> x,
                 Grad<std::type_identity_t<T>> out) {

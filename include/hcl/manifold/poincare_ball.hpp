@@ -1,4 +1,5 @@
-// hcl/manifold/poincare_ball.hpp - hyperbolic space of curvature -c as the ball |x| < 1/sqrt(c).
+// hcl/manifold/poincare_ball.hpp - hyperbolic space of curvature -c as the ball |x| <
+// 1/sqrt(c).
 #pragma once
 
 #include <array>
@@ -9,11 +10,11 @@
 
 namespace hcl::inline HCL_ABI {
 
-/// The Poincare ball with the metric factor lambda_x = 2/(1 - c|x|^2) (Ganea, Becigneul, Hofmann,
-/// Hyperbolic Neural Networks, 2018), so d(0, expmap0(v)) = 2|v| and d -> 2|x-y| as c -> 0.
-/// Q = |x-y|^2/((1-c|x|^2)(1-c|y|^2)). Points lie strictly inside. expmap, expmap0 and project
-/// round what would reach the rim to 1 - c|x|^2 = 8 epsilon: sqrt(c) d(0,x) = 15.2 in float, 35.3
-/// in double, the farthest that any point they give can lie.
+/// The Poincare ball with the metric factor lambda_x = 2/(1 - c|x|^2) (Ganea, Becigneul,
+/// Hofmann, Hyperbolic Neural Networks, 2018), so d(0, expmap0(v)) = 2|v| and d -> 2|x-y|
+/// as c -> 0. Q = |x-y|^2/((1-c|x|^2)(1-c|y|^2)). Points lie strictly inside. expmap,
+/// expmap0 and project round what would reach the rim to 1 - c|x|^2 = 8 epsilon: sqrt(c)
+/// d(0,x) = 15.2 in float, 35.3 in double, the farthest that any point they give can lie.
 template <class T>
 class PoincareBall {
  public:
@@ -43,13 +44,14 @@ class PoincareBall {
     pair_vjp(p, detail::chord_dist(p.q, W(c_)), x, y, W(g), gx, gy, gc);
   }
   /// The same for d^2, smooth everywhere.
-  void dist2_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
+  void dist2_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy,
+                 T& gc) const {
     const Pair p(*this, x, y);
     pair_vjp(p, detail::chord_dist2(p.q, W(c_)), x, y, W(g), gx, gy, gc);
   }
 
-  /// x (+) u with u = tanh(sqrt(c) lambda_x |v|/2) v/(sqrt(c)|v|), written as a step from x:
-  /// x + (1-c|x|^2)(u + c|u|^2 x)/(1 + 2c<x,u> + c^2|x|^2|u|^2).
+  /// x (+) u with u = tanh(sqrt(c) lambda_x |v|/2) v/(sqrt(c)|v|), written as a step from
+  /// x: x + (1-c|x|^2)(u + c|u|^2 x)/(1 + 2c<x,u> + c^2|x|^2|u|^2).
   void expmap(Point<T> x, Point<T> v, Grad<T> out) const {
     using std::sqrt;
     const W c(c_), nx = norm2<T>(x), a = gap(nx);
@@ -103,8 +105,9 @@ class PoincareBall {
   [[nodiscard]] T norm(Point<T> x, Point<T> v) const {
     return T(W(2) / gap(norm2<T>(x)) * detail::length<T>(v));
   }
-  /// (lambda_x/lambda_y) gyr[y,-x] v (Ungar; Ganea et al. 2018, eq. 12), with the gyration as
-  /// v + 2(A (y-x) + B x)/((1-c|x|^2)(1-c|y|^2)(1+w)), which is v itself at y = x.
+  /// (lambda_x/lambda_y) gyr[y,-x] v (Ungar; Ganea et al. 2018, eq. 12), with the
+  /// gyration as v + 2(A (y-x) + B x)/((1-c|x|^2)(1-c|y|^2)(1+w)), which is v itself at y
+  /// = x.
   void parallel_transport(Point<T> x, Point<T> y, Point<T> v, Grad<T> out) const {
     const Pair p(*this, x, y);
     const W c(c_), xv = dot<T>(x, v);
@@ -122,7 +125,8 @@ class PoincareBall {
     const W h = gap(norm2<T>(x)) / W(2);
     detail::scale<T>(h * h, g, out);
   }
-  /// Moves a point that is outside, or within 8 epsilon of the rim, radially onto that radius.
+  /// Moves a point that is outside, or within 8 epsilon of the rim, radially onto that
+  /// radius.
   void project(Point<T> x, Grad<T> out) const {
     using std::sqrt;
     const W eps(std::numeric_limits<T>::epsilon());
@@ -134,7 +138,9 @@ class PoincareBall {
     // One epsilon further in than the limit, so that rounding cannot bring it back out.
     detail::scale<T>(sqrt((limit - W(2) * eps) / n), x, out);
   }
-  void project_tangent(Point<T>, Point<T> v, Grad<T> out) const { detail::copy<T>(v, out); }
+  void project_tangent(Point<T>, Point<T> v, Grad<T> out) const {
+    detail::copy<T>(v, out);
+  }
   /// project(x + v).
   void retract(Point<T> x, Point<T> v, Grad<T> out) const {
     detail::combine<T>(W(1), x, W(1), v, out);
@@ -157,10 +163,12 @@ class PoincareBall {
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
     expect(static_cast<double>(c_) * n < 1, where, ": ", arg, " row ", row,
-           " is outside the ball: c|x|^2 = ", static_cast<double>(c_) * n, ", must be < 1");
+           " is outside the ball: c|x|^2 = ", static_cast<double>(c_) * n,
+           ", must be < 1");
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a, const V* b) const {
+  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a,
+                                                 const V* b) const {
     const V sum = a[0] + b[0], diff = sum - V(T(2)) * g, s = a[1] * b[1], q = diff * s;
     const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(q, c_);
     const V cq = V(c_) * q;
@@ -190,8 +198,8 @@ class PoincareBall {
   };
 
   /// dQ/dx = 2(x-y)/(ab) + 2cQ x/a, dQ/dc = Q (|x|^2/a + |y|^2/b).
-  void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y, const W& g,
-                Grad<T> gx, Grad<T> gy, T& gc) const {
+  void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y,
+                const W& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const W k = g * f.by_q, kd = W(2) * k / (p.a * p.b), cq = W(2) * W(c_) * p.q * k;
     const W kx = cq / p.a, ky = cq / p.b;
     for (std::size_t i = 0; i < x.size(); ++i) {

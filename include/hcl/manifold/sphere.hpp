@@ -1,17 +1,21 @@
-// hcl/manifold/sphere.hpp - the sphere of curvature c (radius 1/sqrt(c)), by normalised rows.
+// hcl/manifold/sphere.hpp - the sphere of curvature c (radius 1/sqrt(c)), by normalised
+// rows.
 #pragma once
 
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "hcl/manifold/chord.hpp"
 #include "hcl/manifold/concept.hpp"
 
 namespace hcl::inline HCL_ABI {
 
-/// The sphere in R^D. A row x != 0 stands for the point x/(sqrt(c)|x|), so that raw encoder rows
-/// can be compared directly; gradients are by the raw row, and hence tangent. A zero row is an
-/// error. d = theta/sqrt(c), theta = 2 atan2(|x^-y^|, |x^+y^|), accurate from 0 to pi.
-/// At antipodes, where no geodesic is singled out, gradients are 0 and logmap is 0/0.
+/// The sphere in R^D. A row x != 0 stands for the point x/(sqrt(c)|x|), so that raw
+/// encoder rows can be compared directly; gradients are by the raw row, and hence
+/// tangent. A zero row is an error. d = theta/sqrt(c), theta = 2 atan2(|x^-y^|, |x^+y^|),
+/// accurate from 0 to pi. At antipodes, where no geodesic is singled out, gradients are 0
+/// and logmap is 0/0.
 template <class T>
 class Sphere {
  public:
@@ -24,7 +28,9 @@ class Sphere {
   /// dist0(expmap0(v)) = origin_scale() |v|.
   [[nodiscard]] T origin_scale() const { return T(1); }
 
-  [[nodiscard]] T dist(Point<T> x, Point<T> y) const { return T(Pair(x, y).angle / root_c()); }
+  [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
+    return T(Pair(x, y).angle / root_c());
+  }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const {
     const W t = Pair(x, y).angle;
     return T(t * t / W(c_));
@@ -35,7 +41,8 @@ class Sphere {
     return T(atan2(equatorial(x), W(x[0])) / root_c());
   }
 
-  /// Adds g dd/dx, g dd/dy by the raw rows, g dd/dc; 0 at coincident points and antipodes.
+  /// Adds g dd/dx, g dd/dy by the raw rows, g dd/dc; 0 at coincident points and
+  /// antipodes.
   void dist_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const Pair p(x, y);
     const W k = W(g) / root_c();
@@ -43,7 +50,8 @@ class Sphere {
     gc = T(W(gc) - k * p.angle / (W(2) * W(c_)));
   }
   /// The same for d^2, smooth except at antipodes.
-  void dist2_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
+  void dist2_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy,
+                 T& gc) const {
     const Pair p(x, y);
     const W k = W(g) / W(c_);
     if (p.sum > W(0)) pair_vjp(p, W(2) * k * p.angle_by_sin(), x, y, gx, gy);
@@ -60,7 +68,8 @@ class Sphere {
   void logmap(Point<T> x, Point<T> y, Grad<T> out) const {
     const Pair p(x, y);
     const W k = p.angle_by_sin() / root_c();
-    for (std::size_t i = 0; i < x.size(); ++i) out[i] = T(k * p.towards_y(W(x[i]), W(y[i])));
+    for (std::size_t i = 0; i < x.size(); ++i)
+      out[i] = T(k * p.towards_y(W(x[i]), W(y[i])));
   }
   /// At the pole, whose tangent vectors have v[0] = 0: the coordinate v[0] is not read.
   void expmap0(Point<T> v, Grad<T> out) const {
@@ -77,9 +86,11 @@ class Sphere {
   /// gv += J^T gz, gc += <gz, dz/dc> for z = expmap0(v).
   void expmap0_vjp(Point<T> v, Point<T> gz, Grad<T> gv, T& gc) const {
     using std::cos;
-    const W c(c_), rho = equatorial(v), r = root_c() * rho, f = sinc(r), slope = sinc_slope(r);
+    const W c(c_), rho = equatorial(v), r = root_c() * rho, f = sinc(r),
+                   slope = sinc_slope(r);
     const W g0(gz[0]), k = slope * tail_dot(gz, v);
-    // z_0 = cos(r)/sqrt(c): dz_0/dv = -sin(r) v/rho, dz_0/dc = -sin(r) rho/(2c) - z_0/(2c).
+    // z_0 = cos(r)/sqrt(c): dz_0/dv = -sin(r) v/rho, dz_0/dc = -sin(r) rho/(2c) -
+    // z_0/(2c).
     for (std::size_t i = 1; i < v.size(); ++i)
       gv[i] = T(W(gv[i]) + f * W(gz[i]) + (c * k - g0 * root_c() * f) * W(v[i]));
     const W dz0 = -(r * f * rho + cos(r) / root_c()) / (W(2) * c);
@@ -99,20 +110,24 @@ class Sphere {
   }
 
   /// <u,v>.
-  [[nodiscard]] T inner(Point<T>, Point<T> u, Point<T> v) const { return T(dot<T>(u, v)); }
+  [[nodiscard]] T inner(Point<T>, Point<T> u, Point<T> v) const {
+    return T(dot<T>(u, v));
+  }
   [[nodiscard]] T norm(Point<T>, Point<T> v) const { return T(detail::length<T>(v)); }
   /// v - <y^,v>/(1 + cos theta) (x^ + y^), for v tangent at x and y != -x.
   void parallel_transport(Point<T> x, Point<T> y, Point<T> v, Grad<T> out) const {
     const Pair p(x, y);
     // <y^,v> as <y^ - x^, v>, which does not cancel for close points.
     W yv(0);
-    for (std::size_t i = 0; i < x.size(); ++i) yv += (W(y[i]) / p.b - W(x[i]) / p.a) * W(v[i]);
+    for (std::size_t i = 0; i < x.size(); ++i) yv -= p.apart(W(x[i]), W(y[i])) * W(v[i]);
     const W k = W(2) * yv / (p.sum * p.sum);
     for (std::size_t i = 0; i < x.size(); ++i)
-      out[i] = T(W(v[i]) - k * (W(x[i]) / p.a + W(y[i]) / p.b));
+      out[i] = T(W(v[i]) - k * p.together(W(x[i]), W(y[i])));
   }
   /// g - <x^,g> x^.
-  void egrad2rgrad(Point<T> x, Point<T> g, Grad<T> out) const { project_tangent(x, g, out); }
+  void egrad2rgrad(Point<T> x, Point<T> g, Grad<T> out) const {
+    project_tangent(x, g, out);
+  }
   /// x/(sqrt(c)|x|).
   void project(Point<T> x, Grad<T> out) const {
     detail::scale<T>(W(1) / (root_c() * detail::length<T>(x)), x, out);
@@ -136,14 +151,17 @@ class Sphere {
   // GramMetric. cos(theta) = g/(|x_a||x_b|).
   static constexpr int row_size = 2;
   /// {n, 1/sqrt(n)}.
-  [[nodiscard]] std::array<double, 2> row_stat(double n) const { return {n, 1 / std::sqrt(n)}; }
+  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
+    return {n, 1 / std::sqrt(n)};
+  }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
     expect(static_cast<T>(n) > T(0), where, ": ", arg, " row ", row, ": |x|^2 = ", n,
            ", a zero row has no direction on the sphere");
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a, const V* b) const {
+  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a,
+                                                 const V* b) const {
     const V one = V(T(1)), s = a[1] * b[1], cosine = g * s;
     const T inv = T(1) / vsqrt(c_);
     const V d = V(inv) * vacos(cosine);
@@ -162,7 +180,9 @@ class Sphere {
     using std::sqrt;
     return sqrt(W(c_));
   }
-  [[nodiscard]] static W equatorial(Point<T> x) { return detail::length<T>(x.subspan(1)); }
+  [[nodiscard]] static W equatorial(Point<T> x) {
+    return detail::length<T>(x.subspan(1));
+  }
   [[nodiscard]] static W tail_dot(Point<T> x, Point<T> y) {
     return dot<T>(x.subspan(1), y.subspan(1));
   }
@@ -172,32 +192,48 @@ class Sphere {
     return rho == W(0) ? W(1) / z0 : W(atan2(rho, z0) / rho);
   }
 
-  /// The two directions by their difference and sum, which keep the digits that acos loses.
+  /// The two directions by their difference and sum, which keep the digits that acos
+  /// loses.
   struct Pair {
-    W a, b, diff, sum, angle, sin_angle;
+    W a, b, gap, diff, sum, angle, sin_angle;
     Pair(Point<T> x, Point<T> y)
-        : a{detail::length<T>(x)}, b{detail::length<T>(y)}, diff(0), sum(0), angle(0), sin_angle(0) {
+        : a{detail::length<T>(x)},
+          b{detail::length<T>(y)},
+          gap{detail::norm2_gap<T>(x, y) / (a + b)},
+          diff(0),
+          sum(0),
+          angle(0),
+          sin_angle(0) {
       using std::atan2;
       HCL_ASSERT(x.size() == y.size() && a > W(0) && b > W(0));
       for (std::size_t i = 0; i < x.size(); ++i) {
-        const W u = W(x[i]) / a, v = W(y[i]) / b;
-        diff += (u - v) * (u - v);
-        sum += (u + v) * (u + v);
+        const W u = apart(W(x[i]), W(y[i])), v = together(W(x[i]), W(y[i]));
+        diff += u * u;
+        sum += v * v;
       }
       diff = detail::root(diff);
       sum = detail::root(sum);
+      // Parallel rows differ by rounding, in a direction of no meaning.
+      if (diff <= W(4) * W(std::numeric_limits<W>::epsilon())) diff = W(0);
       angle = diff == W(0) ? W(0) : W(W(2) * atan2(diff, sum));
       sin_angle = diff * sum / W(2);
     }
-    [[nodiscard]] W angle_by_sin() const { return diff > W(0) ? angle / sin_angle : W(1); }
+    [[nodiscard]] W angle_by_sin() const {
+      return diff > W(0) ? angle / sin_angle : W(1);
+    }
+    /// Coordinates of x^ - y^ and x^ + y^.
+    [[nodiscard]] W apart(const W& x, const W& y) const {
+      return detail::turn<W>(x, y, a + b, gap) / (a * b);
+    }
+    [[nodiscard]] W together(const W& x, const W& y) const {
+      return detail::turn<W>(x, -y, a + b, gap) / (a * b);
+    }
     /// y^ - cos(theta) x^ = (y^ - x^) + |y^-x^|^2/2 x^, of length sin(theta).
     [[nodiscard]] W towards_y(const W& x, const W& y) const {
-      const W u = x / a;
-      return (y / b - u) + diff * diff / W(2) * u;
+      return diff * diff / W(2) * (x / a) - apart(x, y);
     }
     [[nodiscard]] W towards_x(const W& x, const W& y) const {
-      const W v = y / b;
-      return (x / a - v) + diff * diff / W(2) * v;
+      return diff * diff / W(2) * (y / b) + apart(x, y);
     }
   };
 

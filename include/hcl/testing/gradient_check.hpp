@@ -1,4 +1,5 @@
-// hcl/testing/gradient_check.hpp - holds a gradient to central differences. No test framework.
+// hcl/testing/gradient_check.hpp - holds a gradient to central differences. No test
+// framework.
 #pragma once
 
 #include <algorithm>
@@ -31,13 +32,14 @@ inline void worsen(Report& a, const Report& b) {
 /// Compares `gradient` with (f(x+h e_i) - f(x-h e_i))/2h, taken with one Richardson step:
 /// (4 D(h) - D(2h))/3, error O(h^4).
 /// @param f  the function of x; called 4 times a coordinate, with x changed and put back.
-/// @param tolerance  allowed |gradient - differences| as a part of |differences| (2-norms).
+/// @param tolerance  allowed |gradient - differences| as a part of |differences|
+/// (2-norms).
 /// @param step  h relative to max(0.1, |x_i|).
 template <class F>
-requires std::invocable<const F&>
+  requires std::invocable<const F&>
 [[nodiscard]] Report gradient_check(const F& f, std::span<double> x,
-                                    std::span<const double> gradient, double tolerance = 1e-7,
-                                    double step = 1e-4) {
+                                    std::span<const double> gradient,
+                                    double tolerance = 1e-7, double step = 1e-4) {
   expect(x.size() == gradient.size(), "gradient_check: x has ", x.size(),
          " numbers, the gradient ", gradient.size());
   Report r;
@@ -59,8 +61,8 @@ requires std::invocable<const F&>
     if (off > worst || !is_finite(off)) {
       worst = is_finite(off) ? off : std::numeric_limits<double>::infinity();
       r.where = "coordinate " + std::to_string(i);
-      r.message = r.where + ": gradient " + std::to_string(gradient[i]) + ", differences " +
-                  std::to_string(expected);
+      r.message = r.where + ": gradient " + std::to_string(gradient[i]) +
+                  ", differences " + std::to_string(expected);
     }
   }
   // A gradient that is 0 everywhere is held to the rounding of the differences.

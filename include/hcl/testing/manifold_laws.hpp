@@ -1,5 +1,6 @@
-// hcl/testing/manifold_laws.hpp - the laws of manifold/concept.hpp as functions, so that a geometry
-// of your own can be verified. No test framework: each returns the worst violation as a Report.
+// hcl/testing/manifold_laws.hpp - the laws of manifold/concept.hpp as functions, so that
+// a geometry of your own can be verified. No test framework: each returns the worst
+// violation as a Report.
 #pragma once
 
 #include <algorithm>
@@ -21,12 +22,14 @@ class Worst {
  public:
   explicit Worst(double tolerance) : tolerance_{tolerance} {}
   /// Error of `got` against `expected`, relative to max(scale, |expected|).
-  void compare(const char* law, Index i, Index j, double got, double expected, double scale = 1) {
+  void compare(const char* law, Index i, Index j, double got, double expected,
+               double scale = 1) {
     double e = std::abs(got - expected) / std::max(scale, std::abs(expected));
     if (!is_finite(e)) e = std::numeric_limits<double>::infinity();
     if (e <= report_.error) return;
     report_.error = e;
-    report_.where = std::string(law) + ", rows " + std::to_string(i) + ", " + std::to_string(j);
+    report_.where =
+        std::string(law) + ", rows " + std::to_string(i) + ", " + std::to_string(j);
     report_.message = report_.where + ": got " + std::to_string(got) + ", expected " +
                       std::to_string(expected) + ", relative error " + std::to_string(e);
     report_.ok = e <= tolerance_;
@@ -44,13 +47,16 @@ inline constexpr double law_tolerance = 2000 * double(std::numeric_limits<T>::ep
 
 }  // namespace detail
 
-/// Not negative, symmetric, 0 at coincidence, triangle inequality, for all rows of `points`.
+/// Not negative, symmetric, 0 at coincidence, triangle inequality, for all rows of
+/// `points`.
 template <Metric M>
 [[nodiscard]] Report check_metric_laws(
     const M& m, BatchIn<ScalarOf<M>> points,
     double tolerance = detail::law_tolerance<ScalarOf<M>>) {
   detail::Worst w(tolerance);
-  const auto d = [&](Index i, Index j) { return double(m.dist(points.row(i), points.row(j))); };
+  const auto d = [&](Index i, Index j) {
+    return double(m.dist(points.row(i), points.row(j)));
+  };
   for (Index i = 0; i < points.rows(); ++i) {
     w.compare("dist(x,x) = 0", i, i, d(i, i), 0);
     for (Index j = 0; j < points.rows(); ++j) {
@@ -68,7 +74,8 @@ template <Metric M>
 
 /// The laws of Manifold for all pairs of rows.
 /// @param points  N x D points.
-/// @param vectors  N x D vectors of length about 1; they are projected to tangent vectors.
+/// @param vectors  N x D vectors of length about 1; they are projected to tangent
+/// vectors.
 template <Manifold M>
 [[nodiscard]] Report check_manifold_laws(
     const M& m, BatchIn<ScalarOf<M>> points, BatchIn<ScalarOf<M>> vectors,
@@ -88,9 +95,11 @@ template <Manifold M>
     w.compare("points are on the manifold", i, i, m.is_on_manifold(x) ? 0 : 1, 0);
     const Vector v0 = make([&](Grad<T> o) { m.logmap0(x, o); });
     const Vector x0 = make([&](Grad<T> o) { m.expmap0(v0, o); });
-    w.compare("expmap0(logmap0(x)) = x", i, i, double(m.dist(x0, x)), 0, far(double(m.dist0(x))));
+    w.compare("expmap0(logmap0(x)) = x", i, i, double(m.dist(x0, x)), 0,
+              far(double(m.dist0(x))));
     w.compare("dist0(expmap0(v)) = origin_scale |v|", i, i,
-              double(m.origin_scale()) * std::sqrt(double(norm2<T>(v0))), double(m.dist0(x)));
+              double(m.origin_scale()) * std::sqrt(double(norm2<T>(v0))),
+              double(m.dist0(x)));
     const Vector xp = make([&](Grad<T> o) { m.project(x, o); });
     w.compare("project(x) = x", i, i, double(m.dist(xp, x)), 0);
     for (Index j = 0; j < points.rows(); ++j) {
@@ -122,9 +131,11 @@ template <Manifold M>
       w.compare("transport keeps inner products", i, j, double(m.inner(y, pu, pv)),
                 double(m.inner(x, u, v)), 1 + uv);
       const Vector grad = make([&](Grad<T> o) { m.egrad2rgrad(x, vectors.row(j), o); });
-      w.compare("inner(x, egrad2rgrad(x,g), u) = <g,u>", i, j, double(m.inner(x, grad, u)),
-                double(dot<T>(vectors.row(j), u)), 1 + nu * double(m.norm(x, grad)));
-      // The retraction is a first-order exponential: the gap over t is O(t) at a step of length t.
+      w.compare("inner(x, egrad2rgrad(x,g), u) = <g,u>", i, j,
+                double(m.inner(x, grad, u)), double(dot<T>(vectors.row(j), u)),
+                1 + nu * double(m.norm(x, grad)));
+      // The retraction is a first-order exponential: the gap over t is O(t) at a step of
+      // length t.
       const double t = 1e-3, step = t / std::max(nu, 1e-6);
       const Vector tu = make([&](Grad<T> o) {
         for (std::size_t k = 0; k < u.size(); ++k) o[k] = T(step) * u[k];
@@ -139,13 +150,14 @@ template <Manifold M>
   return w.report();
 }
 
-/// dist_vjp against central differences for all pairs of rows; by c too, where remake(c) gives the
-/// same geometry of another c.
+/// dist_vjp against central differences for all pairs of rows; by c too, where remake(c)
+/// gives the same geometry of another c.
 /// @param tolerance  relative to the norm of the gradient.
 template <Metric M, class Remake>
-requires std::same_as<ScalarOf<M>, double>
-[[nodiscard]] Report check_gradients(const M& m, BatchIn<double> points, const Remake& remake,
-                                     double c, double tolerance = 1e-7) {
+  requires std::same_as < ScalarOf<M>,
+double > [[nodiscard]] Report check_gradients(const M& m, BatchIn<double> points,
+                                              const Remake& remake, double c,
+                                              double tolerance = 1e-7) {
   Report worst;
   const auto dim = std::size_t(points.cols());
   for (Index i = 0; i < points.rows(); ++i) {
@@ -157,9 +169,10 @@ requires std::same_as<ScalarOf<M>, double>
       const Point<double> x(in.data(), dim), y(in.data() + dim, dim);
       const Grad<double> gx(gradient.data(), dim), gy(gradient.data() + dim, dim);
       m.dist_vjp(x, y, 1.5, gx, gy, gradient.back());
-      Report r = gradient_check([&] { return 1.5 * remake(in.back()).dist(x, y); }, in, gradient,
-                                tolerance);
-      r.where = "dist_vjp, rows " + std::to_string(i) + ", " + std::to_string(j) + ", " + r.where;
+      Report r = gradient_check([&] { return 1.5 * remake(in.back()).dist(x, y); }, in,
+                                gradient, tolerance);
+      r.where = "dist_vjp, rows " + std::to_string(i) + ", " + std::to_string(j) + ", " +
+                r.where;
       worsen(worst, r);
     }
     // Coincident points: nothing but zeros.
@@ -167,20 +180,24 @@ requires std::same_as<ScalarOf<M>, double>
     double gc = 0;
     m.dist_vjp(points.row(i), points.row(i), 1.5, g, g, gc);
     for (double e : g)
-      if (!(e == 0) || !(gc == 0)) worsen(worst, {false, 1, "coincident points", "gradient not 0"});
+      if (!(e == 0) || !(gc == 0))
+        worsen(worst, {false, 1, "coincident points", "gradient not 0"});
   }
   return worst;
 }
 
 /// The same for a geometry without a curvature to vary.
 template <Metric M>
-[[nodiscard]] Report check_gradients(const M& m, BatchIn<double> points, double tolerance = 1e-7) {
-  return check_gradients(m, points, [&](double) { return m; }, 1.0, tolerance);
+[[nodiscard]] Report check_gradients(const M& m, BatchIn<double> points,
+                                     double tolerance = 1e-7) {
+  return check_gradients(
+      m, points, [&](double) { return m; }, 1.0, tolerance);
 }
 
 /// gram_dist against dist and dist_vjp wherever its margin says that it may be used.
 template <GramMetric M>
-[[nodiscard]] Report check_gram_laws(const M& m, BatchIn<ScalarOf<M>> points, double tolerance) {
+[[nodiscard]] Report check_gram_laws(const M& m, BatchIn<ScalarOf<M>> points,
+                                     double tolerance) {
   using T = ScalarOf<M>;
   detail::Worst w(tolerance);
   const auto dim = std::size_t(points.cols());
@@ -200,12 +217,13 @@ template <GramMetric M>
       std::vector<T> gx(dim, T(0)), gy(dim, T(0));
       T gc(0);
       m.dist_vjp(x, y, T(1), gx, gy, gc);
-      const double nx = std::sqrt(double(norm2<T>(gx))), ny = std::sqrt(double(norm2<T>(gy)));
+      const double nx = std::sqrt(double(norm2<T>(gx))),
+                   ny = std::sqrt(double(norm2<T>(gy)));
       for (std::size_t k = 0; k < dim; ++k) {
-        w.compare("dg y + 2 dna x = dd/dx", i, j, double(d.dg * y[k] + T(2) * d.dna * x[k]),
-                  double(gx[k]), nx);
-        w.compare("dg x + 2 dnb y = dd/dy", i, j, double(d.dg * x[k] + T(2) * d.dnb * y[k]),
-                  double(gy[k]), ny);
+        w.compare("dg y + 2 dna x = dd/dx", i, j,
+                  double(d.dg * y[k] + T(2) * d.dna * x[k]), double(gx[k]), nx);
+        w.compare("dg x + 2 dnb y = dd/dy", i, j,
+                  double(d.dg * x[k] + T(2) * d.dnb * y[k]), double(gy[k]), ny);
       }
       w.compare("dc = dd/dc", i, j, double(d.dc), double(gc), 0.1);
     }

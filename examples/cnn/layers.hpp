@@ -1,0 +1,242 @@
+// examples/cnn/layers.hpp - the layers as objects: shape, parameters, and what backward
+// needs.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "conv_weights.hpp"
+#include "linear.hpp"
+#include "norm.hpp"
+#include "pool.hpp"
+
+namespace cnn {
+
+/// One step of a network. plan() once, then forward() of up to the planned batch, then
+/// backward() of that forward. x must stay as it was in between; pointers returned stay
+/// valid until replanned.
+class Layer {
+ public:
+  Layer() = default;
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+  virtual ~Layer() = default;
+
+  /// Allocates for inputs of this shape; returns that of the output.
+  virtual Shape plan(const Shape& in, Scratch<float>& scratch) = 0;
+  /// y of the first n images of x.
+  virtual const float* forward(const float* x, Index n, Mode mode) = 0;
+  /// gx = gradient by x (skipped if null), weight gradients += (if wanted).
+  virtual void backward(const float* gy, float* gx, bool weights) = 0;
+  /// True if gx may be gy.
+  [[nodiscard]] virtual bool in_place() const { return false; }
+  virtual void collect(const std::string&, std::vector<Param*>&,
+                       std::vector<NamedBuffer>&) {}
+};
+using LayerPtr = std::unique_ptr<Layer>;
+
+/// k x k convolution without a bias (a batch norm follows), zero padding k / 2.
+class Conv : public Layer {
+ public:
+  Conv(Index ci, Index co, Index k, Index stride)
+      : s_{0, 0, 0, ci, co, k, stride},
+        w_{"weight", k * k * ci * co, 0, std::sqrt(2.0F / float(k * k * ci)), true} {
+    hcl::expect(ci > 0 && co > 0 && k > 0 && k % 2 == 1 && stride > 0, "Conv: ", ci,
+                " -> ", co, " channels, kernel ", k, ", stride ", stride,
+                ": kernels must be odd");
+  }
+  Shape plan(const Shape& in, Scratch<float>& scratch) override {
+    hcl::expect(in.c == s_.ci, "Conv: input has ", in.c, " channels, must be ", s_.ci);
+    s_.n = in.n, s_.h = in.h, s_.w = in.w;
+    scratch_ = &scratch;
+    y_.resize({in.n, s_.oh(), s_.ow(), s_.co});
+    return y_.shape;
+  }
+  const float* forward(const float* x, Index n, Mode) override {
+    x_ = x, s_.n = n;
+    conv_forward(s_, x, w_.value.data(), y_.data.data(), *scratch_);
+    return y_.data.data();
+  }
+  void backward(const float* gy, float* gx, bool weights) override {
+    if (weights) conv_backward_weights(s_, x_, gy, w_.grad.data(), *scratch_);
+    if (gx != nullptr) conv_backward_input(s_, gy, w_.value.data(), gx, *scratch_);
+  }
+  void collect(const std::string& at, std::vector<Param*>& params,
+               std::vector<NamedBuffer>&) override {
+    w_.name = at + "conv.weight";
+    params.push_back(&w_);
+  }
+
+ private:
+  ConvShape s_;
+  Param w_;
+  Tensor y_;
+  const float* x_ = nullptr;
+  Scratch<float>* scratch_ = nullptr;
+};
+
+/// Batch normalisation over images and pixels, then ReLU if wanted.
+class BatchNorm : public Layer {
+ public:
+  BatchNorm(Index c, bool relu, float momentum = 0.1F, float eps = 1e-5F)
+      : c_{c},
+        relu_{relu},
+        momentum_{momentum},
+        eps_{eps},
+        scale_{"scale", c, 1, 0, false},
+        shift_{"shift", c, 0, 0, false},
+        run_mean_(c),
+        run_var_(c),
+        mean_(c),
+        rstd_(c) {
+    std::fill_n(run_var_.data(), c, 1.0F);
+  }
+  Shape plan(const Shape& in, Scratch<float>& scratch) override {
+    hcl::expect(in.c == c_, "BatchNorm: input has ", in.c, " channels, must be ", c_);
+    scratch_ = &scratch;
+    y_.resize(in);
+    return in;
+  }
+  const float* forward(const float* x, Index n, Mode mode) override {
+    x_ = x, rows_ = n * y_.shape.pixels(), fixed_ = mode != Mode::train;
+    if (fixed_) {
+      std::copy_n(run_mean_.data(), c_, mean_.data());
+      std::copy_n(run_var_.data(), c_, rstd_.data());
+    } else {
+      batch_moments(rows_, c_, x, mean_.data(), rstd_.data(), *scratch_);
+      const float unbias = rows_ > 1 ? float(double(rows_) / double(rows_ - 1)) : 1.0F;
+      for (Index j = 0; j < c_; ++j) {
+        run_mean_[j] += momentum_ * (mean_[j] - run_mean_[j]);
+        run_var_[j] += momentum_ * (rstd_[j] * unbias - run_var_[j]);
+      }
+    }
+    for (float& v : rstd_) v = 1 / std::sqrt(v + eps_);  // held the variance until here
+    norm_forward(rows_, c_, relu_, channels(), x, y_.data.data());
+    return y_.data.data();
+  }
+  void backward(const float* gy, float* gx, bool weights) override {
+    const NormGrads<float> grads{weights ? scale_.grad.data() : nullptr,
+                                 weights ? shift_.grad.data() : nullptr};
+    norm_backward(rows_, c_, relu_, fixed_, channels(), x_, y_.data.data(), gy, gx, grads,
+                  *scratch_);
+  }
+  [[nodiscard]] bool in_place() const override { return true; }
+  void collect(const std::string& at, std::vector<Param*>& params,
+               std::vector<NamedBuffer>& buffers) override {
+    scale_.name = at + "bn.scale", shift_.name = at + "bn.shift";
+    params.insert(params.end(), {&scale_, &shift_});
+    const auto size = std::size_t(c_);
+    buffers.push_back({at + "bn.mean", {run_mean_.data(), size}});
+    buffers.push_back({at + "bn.var", {run_var_.data(), size}});
+  }
+
+ private:
+  [[nodiscard]] NormChannels<float> channels() const {
+    return {scale_.value.data(), shift_.value.data(), mean_.data(), rstd_.data()};
+  }
+  Index c_;
+  bool relu_;
+  float momentum_, eps_;
+  Param scale_, shift_;
+  Buffer<float> run_mean_, run_var_, mean_, rstd_;
+  Tensor y_;
+  const float* x_ = nullptr;
+  Index rows_ = 0;
+  bool fixed_ = false;
+  Scratch<float>* scratch_ = nullptr;
+};
+
+/// Max over k x k windows; k = 0: over the whole image.
+class MaxPool : public Layer {
+ public:
+  explicit MaxPool(Index k) : k_{k} {}
+  Shape plan(const Shape& in, Scratch<float>&) override {
+    hcl::expect(k_ > 0 ? in.h >= k_ && in.w >= k_ : in.h == in.w, "MaxPool: window ", k_,
+                " for an image of ", in.h, " x ", in.w);
+    in_ = in;
+    const Index k = k_ > 0 ? k_ : in.h;
+    y_.resize({in.n, in.h / k, in.w / k, in.c});
+    return y_.shape;
+  }
+  const float* forward(const float* x, Index n, Mode) override {
+    x_ = x, in_.n = n;
+    max_pool_forward(in_, in_.h / y_.shape.h, x, y_.data.data());
+    return y_.data.data();
+  }
+  void backward(const float* gy, float* gx, bool) override {
+    if (gx != nullptr)
+      max_pool_backward(in_, in_.h / y_.shape.h, x_, y_.data.data(), gy, gx);
+  }
+
+ private:
+  Index k_;
+  Shape in_;
+  Tensor y_;
+  const float* x_ = nullptr;
+};
+
+/// Mean over the pixels.
+class MeanPool : public Layer {
+ public:
+  Shape plan(const Shape& in, Scratch<float>&) override {
+    in_ = in;
+    y_.resize({in.n, 1, 1, in.c});
+    return y_.shape;
+  }
+  const float* forward(const float* x, Index n, Mode) override {
+    in_.n = n;
+    mean_pool_forward(in_, x, y_.data.data());
+    return y_.data.data();
+  }
+  void backward(const float* gy, float* gx, bool) override {
+    if (gx != nullptr) mean_pool_backward(in_, gy, gx);
+  }
+
+ private:
+  Shape in_;
+  Tensor y_;
+};
+
+/// y = x w + bias on flattened images.
+class Linear : public Layer {
+ public:
+  Linear(Index in, Index out, bool bias)
+      : in_{in},
+        out_{out},
+        w_{"weight", in * out, 0, std::sqrt((bias ? 1.0F : 2.0F) / float(in)), true},
+        bias_{"bias", bias ? out : 0, 0, 0, false} {}
+  Shape plan(const Shape& in, Scratch<float>& scratch) override {
+    hcl::expect(in.image() == in_, "Linear: input has ", in.image(), " numbers, must be ",
+                in_);
+    scratch_ = &scratch;
+    y_.resize({in.n, 1, 1, out_});
+    return y_.shape;
+  }
+  const float* forward(const float* x, Index n, Mode) override {
+    x_ = x, n_ = n;
+    linear_forward(n, in_, out_, x, w_.value.data(), bias(bias_.value), y_.data.data());
+    return y_.data.data();
+  }
+  void backward(const float* gy, float* gx, bool weights) override {
+    if (weights)
+      linear_backward_weights(n_, in_, out_, x_, gy, w_.grad.data(), bias(bias_.grad));
+    if (gx != nullptr)
+      linear_backward_input(n_, in_, out_, gy, w_.value.data(), gx, *scratch_);
+  }
+  void collect(const std::string& at, std::vector<Param*>& params,
+               std::vector<NamedBuffer>&) override {
+    w_.name = at + "linear.weight", bias_.name = at + "linear.bias";
+    params.push_back(&w_);
+    if (bias_.value.size() > 0) params.push_back(&bias_);
+  }
+
+ private:
+  static float* bias(const Buffer<float>& b) { return b.size() > 0 ? b.data() : nullptr; }
+  Index in_, out_, n_ = 0;
+  Param w_, bias_;
+  Tensor y_;
+  const float* x_ = nullptr;
+  Scratch<float>* scratch_ = nullptr;
+};
+
+}  // namespace cnn

@@ -1,0 +1,83 @@
+// examples/cnn/models.hpp - the networks by name. Outputs are feature vectors; a head is
+// a net of its own.
+#pragma once
+
+#include "net.hpp"
+
+namespace cnn {
+
+/// 3 x 3 convolution, batch norm, ReLU.
+inline LayerPtr cbr(Index ci, Index co, Index stride = 1) {
+  return sequential(conv3x3(ci, co, stride), bn_relu(co));
+}
+/// x + two cbr.
+inline LayerPtr res(Index c) { return residual(cbr(c, c), cbr(c, c)); }
+
+/// 2 width features; for tests and quick looks.
+inline Net tiny(Index channels = 3, Index width = 8) {
+  return Net{cbr(channels, width), maxpool2(), cbr(width, 2 * width), global_mean()};
+}
+
+/// A small ResNet-9, pooled before each residual so that its work is a tenth: 4 width
+/// features.
+inline Net small(Index channels = 3, Index width = 32) {
+  const Index w = width;
+  return Net{cbr(channels, w),  maxpool2(), cbr(w, 2 * w), maxpool2(),   res(2 * w),
+             cbr(2 * w, 4 * w), maxpool2(), res(4 * w),    global_mean()};
+}
+
+/// ResNet-9 after D. Page's DAWNBench entry, for 32 x 32 images: 4 width features.
+inline Net resnet9(Index channels = 3, Index width = 64) {
+  const Index w = width;
+  return Net{cbr(channels, w),  cbr(w, 2 * w), maxpool2(),        res(2 * w),
+             cbr(2 * w, 4 * w), maxpool2(),    cbr(4 * w, 4 * w), maxpool2(),
+             res(4 * w),        global_max()};
+}
+
+/// The basic block of He et al. 2016, relu(shortcut + branch); a 1 x 1 convolution where
+/// the shape changes.
+inline LayerPtr basic_block(Index ci, Index co, Index stride) {
+  LayerPtr shortcut;
+  if (ci != co || stride != 1) shortcut = sequential(conv1x1(ci, co, stride), bn(co));
+  return std::make_unique<Residual>(
+      sequential(cbr(ci, co, stride), conv3x3(co, co), bn(co)), std::move(shortcut),
+      true);
+}
+
+/// ResNet-20 of He et al. 2016 (width 16): 4 width features.
+inline Net resnet20(Index channels = 3, Index width = 16) {
+  const Index w = width;
+  return Net{cbr(channels, w),
+             basic_block(w, w, 1),
+             basic_block(w, w, 1),
+             basic_block(w, w, 1),
+             basic_block(w, 2 * w, 2),
+             basic_block(2 * w, 2 * w, 1),
+             basic_block(2 * w, 2 * w, 1),
+             basic_block(2 * w, 4 * w, 2),
+             basic_block(4 * w, 4 * w, 1),
+             basic_block(4 * w, 4 * w, 1),
+             global_mean()};
+}
+
+/// The network of that name: tiny, small, resnet9, resnet20; width 0 is its own.
+/// @throws std::invalid_argument for another name.
+inline Net make_net(const std::string& name, Index channels, Index width = 0) {
+  if (name == "tiny") return tiny(channels, width > 0 ? width : 8);
+  if (name == "small") return small(channels, width > 0 ? width : 32);
+  if (name == "resnet9") return resnet9(channels, width > 0 ? width : 64);
+  if (name == "resnet20") return resnet20(channels, width > 0 ? width : 16);
+  hcl::fail("make_net: no network '", name,
+            "', known are tiny, small, resnet9, resnet20");
+}
+
+/// The projection head of SimCLR and SupCon: linear, batch norm, ReLU, linear.
+inline Net projection_head(Index features, Index hidden, Index out) {
+  return Net{linear(features, hidden, false), bn_relu(hidden), linear(hidden, out)};
+}
+/// The classifier: one linear layer.
+inline Net linear_head(Index features, Index classes) {
+  return Net{linear(features, classes)};
+}
+
+}  // namespace cnn

@@ -1,0 +1,208 @@
+// examples/cnn/net.hpp - a network as a short declaration, and the named ones.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+#include <random>
+
+#include "layers.hpp"
+
+namespace cnn {
+
+/// Layers one after the other. Gradients alternate between two buffers, or stay in one
+/// where a layer can work in place.
+class Sequential : public Layer {
+ public:
+  explicit Sequential(std::vector<LayerPtr> layers) : layers_{std::move(layers)} {
+    hcl::expect(!layers_.empty(), "Sequential: no layers");
+  }
+  Shape plan(const Shape& in, Scratch<float>& scratch) override {
+    Shape s = in;
+    Index most = 0;
+    for (auto& layer : layers_) {
+      if (&layer != &layers_.front()) most = std::max(most, s.size());
+      s = layer->plan(s, scratch);
+    }
+    for (auto& g : grads_) g.ensure(most);
+    return s;
+  }
+  const float* forward(const float* x, Index n, Mode mode) override {
+    for (auto& layer : layers_) x = layer->forward(x, n, mode);
+    return x;
+  }
+  void backward(const float* gy, float* gx, bool weights) override {
+    if (gx == nullptr && !weights) return;
+    int mine = -1;  // the buffer gy is in; -1: the caller's, not to be written to
+    for (std::size_t i = layers_.size(); i-- > 0;) {
+      if (i == 0) {
+        layers_[i]->backward(gy, gx, weights);
+        return;
+      }
+      if (mine < 0 || !layers_[i]->in_place()) mine = mine == 0 ? 1 : 0;
+      float* const to = grads_[std::size_t(mine)].data();
+      layers_[i]->backward(gy, to, weights);
+      gy = to;
+    }
+  }
+  void collect(const std::string& at, std::vector<Param*>& params,
+               std::vector<NamedBuffer>& buffers) override {
+    for (std::size_t i = 0; i < layers_.size(); ++i)
+      layers_[i]->collect(at + std::to_string(i) + ".", params, buffers);
+  }
+
+ private:
+  std::vector<LayerPtr> layers_;
+  std::array<Buffer<float>, 2> grads_;
+};
+
+/// y = x + branch(x), or relu(shortcut(x) + branch(x)).
+class Residual : public Layer {
+ public:
+  Residual(LayerPtr branch, LayerPtr shortcut, bool relu)
+      : branch_{std::move(branch)}, shortcut_{std::move(shortcut)}, relu_{relu} {}
+  Shape plan(const Shape& in, Scratch<float>& scratch) override {
+    in_ = in;
+    y_.resize(branch_->plan(in, scratch));
+    const Shape other = shortcut_ ? shortcut_->plan(in, scratch) : in;
+    hcl::expect(other == y_.shape, "Residual: branch gives ", y_.shape.h, " x ",
+                y_.shape.w, " x ", y_.shape.c, ", shortcut ", other.h, " x ", other.w,
+                " x ", other.c);
+    if (relu_) masked_.ensure(y_.shape.size());
+    if (shortcut_) other_.ensure(in.size());
+    return y_.shape;
+  }
+  const float* forward(const float* x, Index n, Mode mode) override {
+    n_ = n;
+    const float* const b = branch_->forward(x, n, mode);
+    const float* const a = shortcut_ ? shortcut_->forward(x, n, mode) : x;
+    add(n * y_.shape.image(), a, b, y_.data.data());
+    if (relu_) relu_forward(n * y_.shape.image(), y_.data.data(), y_.data.data());
+    return y_.data.data();
+  }
+  void backward(const float* gy, float* gx, bool weights) override {
+    if (relu_) {
+      relu_backward(n_ * y_.shape.image(), y_.data.data(), gy, masked_.data());
+      gy = masked_.data();
+    }
+    branch_->backward(gy, gx, weights);
+    if (shortcut_)
+      shortcut_->backward(gy, gx != nullptr ? other_.data() : nullptr, weights);
+    if (gx != nullptr) add(n_ * in_.image(), gx, shortcut_ ? other_.data() : gy, gx);
+  }
+  void collect(const std::string& at, std::vector<Param*>& params,
+               std::vector<NamedBuffer>& buffers) override {
+    branch_->collect(at + "branch.", params, buffers);
+    if (shortcut_) shortcut_->collect(at + "shortcut.", params, buffers);
+  }
+
+ private:
+  LayerPtr branch_, shortcut_;
+  bool relu_;
+  Shape in_;
+  Index n_ = 0;
+  Tensor y_;
+  Buffer<float> masked_, other_;
+};
+
+inline LayerPtr conv3x3(Index ci, Index co, Index stride = 1) {
+  return std::make_unique<Conv>(ci, co, 3, stride);
+}
+inline LayerPtr conv1x1(Index ci, Index co, Index stride = 1) {
+  return std::make_unique<Conv>(ci, co, 1, stride);
+}
+inline LayerPtr bn(Index c) { return std::make_unique<BatchNorm>(c, false); }
+inline LayerPtr bn_relu(Index c) { return std::make_unique<BatchNorm>(c, true); }
+inline LayerPtr maxpool(Index k) { return std::make_unique<MaxPool>(k); }
+inline LayerPtr maxpool2() { return maxpool(2); }
+inline LayerPtr global_max() { return maxpool(0); }
+inline LayerPtr global_mean() { return std::make_unique<MeanPool>(); }
+inline LayerPtr linear(Index in, Index out, bool bias = true) {
+  return std::make_unique<Linear>(in, out, bias);
+}
+template <class... Layers>
+LayerPtr sequential(Layers... layers) {
+  std::vector<LayerPtr> all;
+  (all.push_back(std::move(layers)), ...);
+  return std::make_unique<Sequential>(std::move(all));
+}
+template <class... Layers>
+LayerPtr residual(Layers... branch) {
+  return std::make_unique<Residual>(sequential(std::move(branch)...), nullptr, false);
+}
+
+/// A planned network with its parameters. Movable; one forward/backward at a time.
+///
+///   Net net{conv3x3(3, 32), bn_relu(32), maxpool2(), residual(conv3x3(32, 32),
+///   bn_relu(32))}; net.init(seed); net.plan({256, 32, 32, 3}); const float* y =
+///   net.forward(x, Mode::train); net.zero_grad(); net.backward(gy, nullptr, true);
+class Net {
+ public:
+  template <class... Layers>
+  explicit Net(LayerPtr first, Layers... rest)
+      : body_{sequential(std::move(first), std::move(rest)...)},
+        scratch_{std::make_unique<Scratch<float>>()} {
+    body_->collect("", params_, buffers_);
+  }
+
+  /// Starting values, each parameter from its own stream of (seed, place).
+  void init(std::uint64_t seed) {
+    for (std::size_t i = 0; i < params_.size(); ++i) {
+      Param& p = *params_[i];
+      std::mt19937_64 rng{seed * 0x9E3779B97F4A7C15U + i + 1};
+      const auto uniform = [&] { return (double(rng() >> 11) + 0.5) * 0x1p-53; };
+      for (float& v :
+           p.value) {  // Box-Muller: std::normal_distribution differs by library
+        const double radius = std::sqrt(-2 * std::log(uniform()));
+        const double angle = 2 * std::numbers::pi * uniform();
+        v = p.init_mean + p.init_std * float(radius * std::cos(angle));
+      }
+    }
+  }
+
+  /// Allocates everything for batches of up to in.n images; returns the output's shape.
+  Shape plan(const Shape& in) {
+    hcl::expect(in.n > 0 && in.h > 0 && in.w > 0, "Net::plan: ", in.n, " images of ",
+                in.h, " x ", in.w);
+    in_ = in;
+    out_ = body_->plan(in, *scratch_);
+    return out_;
+  }
+
+  /// x: n x h x w x c, n <= the planned batch (0: all of it). The result, n x out, is
+  /// valid until the next forward; x must stay until backward is done.
+  const float* forward(const float* x, Mode mode, Index n = 0) {
+    hcl::expect(n >= 0 && n <= in_.n && in_.n > 0, "Net::forward: ", n,
+                " images, planned for ", in_.n);
+    return body_->forward(x, n > 0 ? n : in_.n, mode);
+  }
+
+  /// Gradients of the last forward: gx overwritten unless null, parameters' += if wanted.
+  void backward(const float* gy, float* gx, bool weights) {
+    body_->backward(gy, gx, weights);
+  }
+
+  void zero_grad() {
+    for (Param* p : params_) std::fill(p->grad.begin(), p->grad.end(), 0.0F);
+  }
+  [[nodiscard]] const std::vector<Param*>& params() const { return params_; }
+  [[nodiscard]] const std::vector<NamedBuffer>& buffers() const { return buffers_; }
+  [[nodiscard]] const Shape& in_shape() const { return in_; }
+  [[nodiscard]] const Shape& out_shape() const { return out_; }
+  /// Numbers that are trained.
+  [[nodiscard]] Index size() const {
+    Index sum = 0;
+    for (const Param* p : params_) sum += p->value.size();
+    return sum;
+  }
+
+ private:
+  LayerPtr body_;
+  std::unique_ptr<Scratch<float>> scratch_;
+  std::vector<Param*> params_;
+  std::vector<NamedBuffer> buffers_;
+  Shape in_, out_;
+};
+
+}  // namespace cnn

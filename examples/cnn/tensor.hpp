@@ -1,0 +1,121 @@
+// examples/cnn/tensor.hpp - what the layers work on: shapes, aligned buffers, parameters,
+// scratch.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "hcl/core/error.hpp"
+#include "hcl/core/parallel.hpp"
+
+namespace cnn {
+
+using Index = std::ptrdiff_t;
+
+/// n images of h x w pixels of c channels, stored in this order (NHWC): channels are
+/// contiguous.
+struct Shape {
+  Index n = 0, h = 1, w = 1, c = 1;
+  [[nodiscard]] Index pixels() const { return h * w; }
+  [[nodiscard]] Index image() const { return h * w * c; }
+  [[nodiscard]] Index size() const { return n * h * w * c; }
+  friend bool operator==(const Shape&, const Shape&) = default;
+};
+
+/// Numbers on a 64-byte boundary. ensure() only ever grows, and forgets what was there if
+/// it does.
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(Index size) { ensure(size); }
+  void ensure(Index size) {
+    if (size > capacity_) {
+      const auto bytes = static_cast<std::size_t>(size) * sizeof(T);
+      data_.reset(static_cast<T*>(::operator new (bytes, std::align_val_t{64})));
+      std::fill_n(data_.get(), size, T(0));
+      capacity_ = size;
+    }
+    size_ = size;
+  }
+  [[nodiscard]] T* data() const { return data_.get(); }
+  [[nodiscard]] Index size() const { return size_; }
+  T& operator[](Index i) const { return data_.get()[i]; }
+  [[nodiscard]] T* begin() const { return data(); }
+  [[nodiscard]] T* end() const { return data() + size_; }
+
+ private:
+  struct Free {
+    void operator()(T* p) const { ::operator delete (p, std::align_val_t{64}); }
+  };
+  std::unique_ptr<T, Free> data_;
+  Index size_ = 0, capacity_ = 0;
+};
+
+/// A buffer with a shape.
+struct Tensor {
+  Shape shape;
+  Buffer<float> data;
+  void resize(const Shape& s) {
+    shape = s;
+    data.ensure(s.size());
+  }
+};
+
+/// What an optimiser trains: values, gradients of the same shape, how to start and how to
+/// step.
+struct Param {
+  std::string name;
+  Buffer<float> value, grad;
+  float init_mean = 0,
+        init_std = 0;  ///< Starts normal; a standard deviation of 0 is a constant.
+  float lr_scale = 1;  ///< Times the learning rate.
+  bool decay = true;   ///< False for biases and the scales of a batch norm.
+
+  Param(std::string name_, Index size, float mean, float std, bool decay_)
+      : name{std::move(name_)},
+        value(size),
+        grad(size),
+        init_mean{mean},
+        init_std{std},
+        decay{decay_} {}
+};
+
+/// Numbers that belong to a checkpoint but are not trained, such as running statistics.
+struct NamedBuffer {
+  std::string name;
+  std::span<float> value;
+};
+
+/// Memory that all layers of a network share: a piece a thread, and one for the whole
+/// call.
+template <class T>
+class Scratch {
+ public:
+  /// To be called outside parallel regions; allocates only when a call needs more than
+  /// any before.
+  void ensure(Index a_thread, Index whole) {
+    stride_ =
+        std::max(stride_, (a_thread + 127) / 64 * 64);  // a line apart, no false sharing
+    threads_.ensure(std::max(stride_ * hcl::max_threads(), threads_.size()));
+    whole_.ensure(std::max(whole, whole_.size()));
+  }
+  [[nodiscard]] T* thread(int i) const { return threads_.data() + i * stride_; }
+  [[nodiscard]] T* whole() const { return whole_.data(); }
+
+ private:
+  Buffer<T> threads_, whole_;
+  Index stride_ = 0;
+};
+
+/// train: batch statistics, running ones are updated. eval: running statistics. frozen:
+/// as eval, to be followed by backward through the fixed statistics (attacks on the
+/// input).
+enum class Mode { train, eval, frozen };
+
+}  // namespace cnn

@@ -1,0 +1,482 @@
+// Layers against loops written from their definition (in double), and trained on a toy
+// problem.
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <functional>
+
+#include "cnn/loss_ce.hpp"
+#include "cnn/models.hpp"
+#include "cnn/optim.hpp"
+
+namespace {
+
+using cnn::Buffer;
+using cnn::ConvShape;
+using cnn::Index;
+using cnn::Mode;
+using cnn::Net;
+using cnn::Shape;
+
+constexpr std::uint64_t seed = 20240607;
+
+template <class T = double>
+Buffer<T> noise(Index size, std::uint64_t stream, double scale = 1) {
+  MESSAGE("seed " << seed << " stream " << stream);
+  std::mt19937_64 rng{seed + stream};
+  Buffer<T> b(size);
+  for (T& v : b) v = T(scale * (double(rng() >> 11) * 0x1p-52 - 1));
+  return b;
+}
+
+template <class T>
+Buffer<T> copy_of(const Buffer<T>& b) {
+  Buffer<T> out(b.size());
+  std::copy(b.begin(), b.end(), out.begin());
+  return out;
+}
+
+template <class T>
+double dot(const Buffer<T>& a, const T* b) {
+  double sum = 0;
+  for (Index i = 0; i < a.size(); ++i) sum += double(a[i]) * double(b[i]);
+  return sum;
+}
+
+// d/dx of f at every stride-th number of x, against grad.
+void check_gradient(Buffer<double>& x, const Buffer<double>& grad, Index stride,
+                    const std::function<double()>& f) {
+  constexpr double h = 1e-5;
+  for (Index i = 0; i < x.size(); i += stride) {
+    const double old = x[i];
+    x[i] = old + h;
+    const double up = f();
+    x[i] = old - h;
+    const double down = f();
+    x[i] = old;
+    CAPTURE(i);
+    CHECK(grad[i] == doctest::Approx((up - down) / (2 * h)).epsilon(1e-6).scale(1));
+  }
+}
+
+// Calls f(x index, w index, y index) for every product of the convolution.
+template <class F>
+void for_products(const ConvShape& s, const F& f) {
+  for (Index i = 0; i < s.n; ++i)
+    for (Index oy = 0; oy < s.oh(); ++oy)
+      for (Index ox = 0; ox < s.ow(); ++ox)
+        for (Index ky = 0; ky < s.k; ++ky)
+          for (Index kx = 0; kx < s.k; ++kx) {
+            const Index y = oy * s.stride + ky - s.pad(),
+                        x = ox * s.stride + kx - s.pad();
+            if (y < 0 || y >= s.h || x < 0 || x >= s.w) continue;
+            for (Index ci = 0; ci < s.ci; ++ci)
+              for (Index co = 0; co < s.co; ++co)
+                f(((i * s.h + y) * s.w + x) * s.ci + ci,
+                  ((ky * s.k + kx) * s.ci + ci) * s.co + co,
+                  ((i * s.oh() + oy) * s.ow() + ox) * s.co + co);
+          }
+}
+
+template <class T>
+void check_close(const Buffer<T>& got, const Buffer<T>& want, double tolerance) {
+  double worst = 0;
+  for (Index i = 0; i < got.size(); ++i)
+    worst = std::max(worst, std::abs(double(got[i]) - double(want[i])));
+  CHECK(worst <= tolerance);
+}
+
+template <class T>
+void check_conv(const ConvShape& s, double tolerance) {
+  CAPTURE(s.h);
+  CAPTURE(s.w);
+  CAPTURE(s.ci);
+  CAPTURE(s.co);
+  CAPTURE(s.k);
+  CAPTURE(s.stride);
+  const auto x = noise<T>(s.n * s.h * s.w * s.ci, 1), w = noise<T>(s.weights(), 2);
+  const Index out = s.n * s.oh() * s.ow() * s.co;
+  const auto gy = noise<T>(out, 3);
+  auto gw = noise<T>(s.weights(), 4);
+  auto want_gw = copy_of(gw);
+  Buffer<T> y(out), want_y(out), gx(x.size()), want_gx(x.size());
+  std::fill(gx.begin(), gx.end(), T(7));  // must be overwritten
+  for_products(s, [&](Index a, Index b, Index o) {
+    want_y[o] += x[a] * w[b];
+    want_gx[a] += gy[o] * w[b];
+    want_gw[b] += gy[o] * x[a];
+  });
+  cnn::Scratch<T> scratch;
+  cnn::conv_forward(s, x.data(), w.data(), y.data(), scratch);
+  cnn::conv_backward_input(s, gy.data(), w.data(), gx.data(), scratch);
+  cnn::conv_backward_weights(s, x.data(), gy.data(), gw.data(), scratch);
+  check_close(y, want_y, tolerance);
+  check_close(gx, want_gx, tolerance);
+  check_close(gw, want_gw, tolerance);
+}
+
+}  // namespace
+
+TEST_CASE("convolution in all directions is its definition") {
+  const ConvShape shapes[] = {
+      {2, 8, 8, 16, 32, 3, 1}, {3, 4, 4, 32, 64, 3, 1},  {2, 5, 7, 3, 10, 3, 1},
+      {2, 7, 5, 5, 3, 3, 2},   {11, 8, 8, 8, 16, 3, 2},  {2, 9, 6, 19, 37, 3, 2},
+      {2, 6, 6, 20, 24, 1, 1}, {3, 7, 8, 17, 9, 1, 2},   {1, 1, 1, 3, 5, 3, 1},
+      {1, 1, 1, 2, 50, 1, 2},  {2, 13, 11, 1, 33, 3, 1}, {20, 2, 3, 12, 70, 3, 2},
+      {2, 9, 9, 4, 8, 5, 1},   {2, 9, 10, 4, 8, 5, 3},   {37, 4, 4, 3, 90, 3, 1}};
+  for (const ConvShape& s : shapes) {
+    check_conv<double>(s, 1e-11);
+    check_conv<float>(s, 2e-4);
+  }
+}
+
+TEST_CASE("batch norm: forward, and gradients against central differences") {
+  for (const bool relu : {false, true})
+    for (const bool fixed : {false, true})
+      for (const Index rows : {Index{5}, Index{300}}) {
+        CAPTURE(relu);
+        CAPTURE(fixed);
+        const Index c = 19;
+        auto x = noise(rows * c, 1), scale = noise(c, 2), shift = noise(c, 3);
+        const auto r = noise(rows * c, 4);
+        Buffer<double> mean(c), rstd(c), y(rows * c), gx(rows * c), gscale(c), gshift(c);
+        std::fill(mean.begin(), mean.end(), 0.1);
+        std::fill(rstd.begin(), rstd.end(), 1.3);
+        cnn::Scratch<double> scratch;
+        const cnn::NormChannels<double> p{scale.data(), shift.data(), mean.data(),
+                                          rstd.data()};
+        const auto forward = [&] {
+          if (!fixed) {
+            cnn::batch_moments(rows, c, x.data(), mean.data(), rstd.data(), scratch);
+            for (double& v : rstd) v = 1 / std::sqrt(v + 1e-5);
+          }
+          cnn::norm_forward(rows, c, relu, p, x.data(), y.data());
+          return dot(r, y.data());
+        };
+        forward();
+        for (Index j = 0; j < c; ++j) {
+          double m = 0, v = 0;
+          for (Index i = 0; i < rows; ++i) m += x[i * c + j] / double(rows);
+          for (Index i = 0; i < rows; ++i)
+            v += std::pow(x[i * c + j] - m, 2) / double(rows);
+          if (!fixed) CHECK(mean[j] == doctest::Approx(m).scale(1).epsilon(1e-13));
+          if (!fixed)
+            CHECK(rstd[j] == doctest::Approx(1 / std::sqrt(v + 1e-5)).epsilon(1e-12));
+          const double z = (x[j] - mean[j]) * rstd[j] * scale[j] + shift[j];
+          CHECK(y[j] == doctest::Approx(relu ? std::max(z, 0.0) : z));
+        }
+        const cnn::NormGrads<double> grads{gscale.data(), gshift.data()};
+        cnn::norm_backward(rows, c, relu, fixed, p, x.data(), y.data(), r.data(),
+                           gx.data(), grads, scratch);
+        check_gradient(x, gx, 1 + rows * c / 60, forward);
+        check_gradient(scale, gscale, 1, forward);
+        check_gradient(shift, gshift, 1, forward);
+        forward();
+        auto in_place = copy_of(r);
+        cnn::norm_backward<double>(rows, c, relu, fixed, p, x.data(), y.data(),
+                                   in_place.data(), in_place.data(), {nullptr, nullptr},
+                                   scratch);
+        check_close(in_place, gx, 1e-12);
+      }
+}
+
+TEST_CASE("batch moments survive a mean far from zero, in float") {
+  const Index rows = 1000, c = 3;
+  auto x = noise<float>(rows * c, 9);
+  double m = 0, v = 0;
+  for (float& a : x) a += 1000;
+  for (Index i = 0; i < rows; ++i) m += double(x[i * c]) / double(rows);
+  for (Index i = 0; i < rows; ++i) v += std::pow(double(x[i * c]) - m, 2) / double(rows);
+  Buffer<float> mean(c), var(c);
+  cnn::Scratch<float> scratch;
+  cnn::batch_moments(rows, c, x.data(), mean.data(), var.data(), scratch);
+  CHECK(double(var[0]) == doctest::Approx(v).epsilon(1e-3));
+}
+
+TEST_CASE("pooling and linear: gradients against central differences") {
+  for (const Index k : {Index{2}, Index{3}, Index{5}}) {
+    const Shape s{2, 7, 5, 11};
+    auto x = noise(s.size(), 1);
+    const Index out = s.n * (s.h / k) * (s.w / k) * s.c;
+    const auto r = noise(out, 2);
+    Buffer<double> y(out), gx(s.size());
+    std::fill(gx.begin(), gx.end(), 7.0);
+    const auto forward = [&] {
+      cnn::max_pool_forward(s, k, x.data(), y.data());
+      return dot(r, y.data());
+    };
+    forward();
+    cnn::max_pool_backward(s, k, x.data(), y.data(), r.data(), gx.data());
+    check_gradient(x, gx, 3, forward);
+  }
+  {
+    const Shape s{3, 3, 4, 9};
+    auto x = noise(s.size(), 3);
+    const auto r = noise(s.n * s.c, 4);
+    Buffer<double> y(r.size()), gx(s.size());
+    cnn::mean_pool_backward(s, r.data(), gx.data());
+    check_gradient(x, gx, 2, [&] {
+      cnn::mean_pool_forward(s, x.data(), y.data());
+      return dot(r, y.data());
+    });
+  }
+  {
+    const Index n = 27, in = 13, out = 21;
+    auto x = noise(n * in, 5), w = noise(in * out, 6), b = noise(out, 7);
+    const auto r = noise(n * out, 8);
+    Buffer<double> y(n * out), gx(n * in), gw(in * out), gb(out);
+    const auto forward = [&] {
+      cnn::linear_forward(n, in, out, x.data(), w.data(), b.data(), y.data());
+      return dot(r, y.data());
+    };
+    cnn::Scratch<double> scratch;
+    cnn::linear_backward_input(n, in, out, r.data(), w.data(), gx.data(), scratch);
+    cnn::linear_backward_weights(n, in, out, x.data(), r.data(), gw.data(), gb.data());
+    check_gradient(x, gx, 7, forward);
+    check_gradient(w, gw, 5, forward);
+    check_gradient(b, gb, 1, forward);
+  }
+}
+
+TEST_CASE("max pooling gives a tie to the first pixel only") {
+  const float x[4] = {0, 0, 0, 0}, gy[1] = {3};
+  float y[1], gx[4];
+  cnn::max_pool_forward<float>({1, 2, 2, 1}, 2, x, y);
+  cnn::max_pool_backward<float>({1, 2, 2, 1}, 2, x, y, gy, gx);
+  CHECK(gx[0] == 3);
+  CHECK(gx[1] + gx[2] + gx[3] == 0);
+}
+
+TEST_CASE("whole networks: directional derivative, repeated forward, smaller batches") {
+  for (const char* name : {"tiny", "small", "resnet9", "resnet20"}) {
+    CAPTURE(name);
+    Net net = cnn::make_net(name, 3, 4);
+    net.init(seed);
+    const Index n = 3;
+    const Shape in{n, 32, 32, 3};
+    const Shape out = net.plan(in);
+    CHECK(out.pixels() == 1);
+    auto x = noise<float>(in.size(), 1), d = noise<float>(in.size(), 2);
+    const auto r = noise<float>(out.size(), 3);
+    // ReLUs and maxima have kinks, so a small share of the derivative may differ.
+    for (const Mode mode : {Mode::train, Mode::frozen}) {
+      CAPTURE(int(mode));
+      Buffer<float> gx(in.size());
+      net.zero_grad();
+      net.forward(x.data(), mode);
+      net.backward(r.data(), gx.data(), true);
+      const auto at = [&](float h) {
+        auto moved = copy_of(x);
+        for (Index i = 0; i < moved.size(); ++i) moved[i] += h * d[i];
+        return dot(r, net.forward(moved.data(), mode));
+      };
+      const float h = 2e-4F;
+      const double want = dot(d, gx.data());
+      CHECK((at(h) - at(-h)) / (2 * double(h)) ==
+            doctest::Approx(want).epsilon(0.05).scale(0.5));
+      // The same by the weights.
+      double slope = 0;
+      for (const auto* p : net.params()) slope += dot(p->grad, p->grad.data());
+      const double step = 1e-3 / std::sqrt(slope);
+      const auto shifted = [&](double t) {
+        for (const auto* p : net.params())
+          for (Index i = 0; i < p->value.size(); ++i)
+            p->value[i] += float(t) * p->grad[i];
+        return dot(r, net.forward(x.data(), mode));
+      };
+      const double up = shifted(step), down = shifted(-2 * step);
+      shifted(step);
+      CHECK((up - down) / (2 * step) == doctest::Approx(slope).epsilon(0.05));
+    }
+    // Frozen images do not see each other, and backward follows the latest forward.
+    const auto row = [&](Index i) {
+      return std::vector<float>(net.forward(x.data(), Mode::eval) + i * out.c,
+                                net.forward(x.data(), Mode::eval) + (i + 1) * out.c);
+    };
+    const auto third = row(2);
+    const float* const alone = net.forward(x.data() + 2 * in.image(), Mode::eval, 1);
+    for (Index j = 0; j < out.c; ++j) CHECK(alone[j] == third[std::size_t(j)]);
+  }
+}
+
+TEST_CASE("a skipped gradient is not touched and weights accumulate") {
+  Net net = cnn::tiny(3, 4);
+  net.init(seed);
+  const Shape in{4, 8, 8, 3}, out = net.plan(in);
+  const auto x = noise<float>(in.size(), 1), r = noise<float>(out.size(), 2);
+  Buffer<float> gx(in.size());
+  net.zero_grad();
+  net.forward(x.data(), Mode::train);
+  net.backward(r.data(), gx.data(), false);
+  for (const auto* p : net.params()) CHECK(dot(p->grad, p->grad.data()) == 0);
+  net.backward(r.data(), nullptr, true);
+  const auto once = copy_of(net.params()[0]->grad);
+  net.backward(r.data(), nullptr, true);
+  for (Index i = 0; i < once.size(); ++i)
+    CHECK(net.params()[0]->grad[i] == doctest::Approx(2 * once[i]));
+}
+
+TEST_CASE("running statistics") {
+  Net net{cnn::bn(2)};
+  net.plan({2, 1, 1, 2});
+  net.init(1);
+  const float x[4] = {1, 10, 3, 30};
+  net.forward(x, Mode::train);
+  const auto& b = net.buffers();
+  CHECK(b[0].value[1] == doctest::Approx(2.0F));             // 0.1 * 20
+  CHECK(b[1].value[0] == doctest::Approx(0.9F + 0.1F * 2));  // unbiased variance 2
+  net.forward(x, Mode::eval);
+  CHECK(b[0].value[1] == doctest::Approx(2.0F));
+}
+
+#if defined(_OPENMP)
+TEST_CASE("one and two threads give the same bits") {
+  const int before = omp_get_max_threads();
+  std::vector<std::vector<float>> results;
+  for (const int threads : {1, 2, 3}) {
+    omp_set_num_threads(threads);
+    Net net = cnn::resnet20(3, 5);
+    net.init(seed);
+    const Shape in{21, 12, 12, 3}, out = net.plan(in);
+    const auto x = noise<float>(in.size(), 1), r = noise<float>(out.size(), 2);
+    Buffer<float> gx(in.size());
+    net.zero_grad();
+    const float* y = net.forward(x.data(), Mode::train);
+    std::vector<float> all(y, y + out.size());
+    net.backward(r.data(), gx.data(), true);
+    all.insert(all.end(), gx.begin(), gx.end());
+    for (const auto* p : net.params())
+      all.insert(all.end(), p->grad.begin(), p->grad.end());
+    results.push_back(all);
+  }
+  omp_set_num_threads(before);
+  const std::size_t bytes = results[0].size() * sizeof(float);
+  CHECK(std::memcmp(results[0].data(), results[1].data(), bytes) == 0);
+  CHECK(std::memcmp(results[0].data(), results[2].data(), bytes) == 0);
+}
+#endif
+
+TEST_CASE("cross-entropy with label smoothing: value, gradient, bad labels") {
+  const Index n = 3, k = 5;
+  auto z = noise<float>(n * k, 1, 3);
+  const std::vector<int> labels{4, 0, 2};
+  Buffer<float> losses(n), grad(n * k), none(n);
+  const double loss =
+      cnn::cross_entropy(n, k, z.data(), labels, 0.1F, losses.data(), grad.data());
+  CHECK(loss == doctest::Approx((losses[0] + losses[1] + losses[2]) / 3));
+  double e = 0, want = 0;
+  for (Index j = 0; j < k; ++j) e += std::exp(double(z[j]));
+  for (Index j = 0; j < k; ++j)
+    want -= (0.02 + (j == 4 ? 0.9 : 0)) * std::log(std::exp(double(z[j])) / e);
+  CHECK(double(losses[0]) == doctest::Approx(want));
+  for (Index i = 0; i < n * k; ++i) {
+    const float old = z[i], h = 1e-2F;
+    z[i] = old + h;
+    const double up =
+        cnn::cross_entropy(n, k, z.data(), labels, 0.1F, none.data(), nullptr);
+    z[i] = old - h;
+    const double down =
+        cnn::cross_entropy(n, k, z.data(), labels, 0.1F, none.data(), nullptr);
+    z[i] = old;
+    CHECK(double(grad[i]) ==
+          doctest::Approx((up - down) / (2 * double(h))).epsilon(1e-3).scale(0.1));
+  }
+  const std::vector<int> bad{4, 5, 2};
+  CHECK_THROWS_AS(cnn::cross_entropy(n, k, z.data(), bad, 0, losses.data(), nullptr),
+                  std::invalid_argument);
+}
+
+TEST_CASE("optimisers take the steps computed by hand") {
+  const auto start = [](cnn::Param& p) {
+    p.value[0] = 3, p.value[1] = 4, p.grad[0] = 1, p.grad[1] = 0;
+  };
+  cnn::Param p{"p", 2, 0, 0, true}, bias{"b", 2, 0, 0, false};
+  {
+    start(p), start(bias);
+    bias.lr_scale = 2;
+    cnn::Sgd sgd{{&p, &bias}, {0.5F, true, 0.1F, false}};
+    sgd.step(0.1F);  // g = 1.3, v = 1.3; 1.3 + 0.65
+    CHECK(p.value[0] == doctest::Approx(3 - 0.195));
+    CHECK(p.value[1] == doctest::Approx(4 - 0.06));
+    CHECK(bias.value[0] == doctest::Approx(3 - 0.3));
+    sgd.step(0.1F);  // bias: v = 1.5; 1 + 0.75, at twice the rate
+    CHECK(bias.value[0] == doctest::Approx(2.7 - 0.35));
+    CHECK(sgd.state().size() == 2);
+    CHECK(sgd.state()[1].value[0] == doctest::Approx(1.5));
+  }
+  {
+    start(p);
+    cnn::Sgd sgd{{&p}, {0.5F, false, 0.1F, true}};
+    sgd.step(0.1F);
+    CHECK(p.value[0] == doctest::Approx(3 - 0.1 - 0.03));
+  }
+  {
+    start(p);
+    cnn::AdamW adam{{&p}, {0.9F, 0.99F, 0, 0.1F}};
+    p.grad[1] = -5;
+    adam.step(0.1F);  // the first step is the sign
+    CHECK(p.value[0] == doctest::Approx(3 - 0.1 - 0.03));
+    CHECK(p.value[1] == doctest::Approx(4 + 0.1 - 0.04));
+    CHECK(adam.state().back().value[0] == 1);
+  }
+  {
+    start(p), start(bias);
+    bias.lr_scale = 1;
+    cnn::Lars lars{{&p, &bias}, {0.9F, 0.2F, 0.01F}};
+    lars.step(1.0F);  // |w| = 5, |g| = 1: q = 0.05 / 2
+    CHECK(p.value[0] == doctest::Approx(3 - 0.025 * 1.6));
+    CHECK(bias.value[0] == doctest::Approx(2));
+  }
+}
+
+TEST_CASE("cosine schedule") {
+  const cnn::CosineSchedule lr{0.4F, 0.1F, 4, 12};
+  CHECK(lr(0) == doctest::Approx(0.1));
+  CHECK(lr(3) == doctest::Approx(0.4));
+  CHECK(lr(4) == doctest::Approx(0.4));
+  CHECK(lr(8) == doctest::Approx(0.25));
+  CHECK(lr(12) == doctest::Approx(0.1));
+}
+
+TEST_CASE("a toy problem is learnt") {
+  const Shape in{48, 8, 8, 1};
+  Net net = cnn::tiny(1, 8), head = cnn::linear_head(16, 3);
+  net.init(seed), head.init(seed + 1);
+  head.plan(net.plan(in));
+  auto x = noise<float>(in.size(), 1);
+  std::vector<int> labels;
+  for (Index i = 0; i < in.n; ++i) {  // stripes along, across, or none
+    const int label = int(i % 3);
+    labels.push_back(label);
+    for (Index p = 0; p < in.pixels(); ++p) {
+      const Index line = label == 0 ? p / 8 : p % 8;
+      if (label < 2) x[i * in.image() + p] += line % 2 == 0 ? 0.7F : -0.7F;
+    }
+  }
+  auto params = net.params();
+  params.insert(params.end(), head.params().begin(), head.params().end());
+  cnn::Sgd sgd{params, {}};
+  const cnn::CosineSchedule rate{0.1F, 0, 5, 40};
+  Buffer<float> losses(in.n), gz(in.n * 3), gf(in.n * 16);
+  double first = 0, last = 0;
+  for (Index t = 0; t < 40; ++t) {
+    net.zero_grad(), head.zero_grad();
+    const float* z = head.forward(net.forward(x.data(), Mode::train), Mode::train);
+    last = cnn::cross_entropy(in.n, 3, z, labels, 0, losses.data(), gz.data());
+    if (t == 0) first = last;
+    head.backward(gz.data(), gf.data(), true);
+    net.backward(gf.data(), nullptr, true);
+    sgd.step(rate(t));
+  }
+  MESSAGE("loss " << first << " -> " << last);
+  CHECK(first > 0.8);
+  CHECK(last < 0.1);
+}
+
+TEST_CASE("mistakes in a declaration are told") {
+  CHECK_THROWS_AS(Net(cnn::conv3x3(3, 8), cnn::bn_relu(9)).plan({1, 4, 4, 3}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(Net(cnn::residual(cnn::conv3x3(3, 8))).plan({1, 4, 4, 3}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(cnn::make_net("vgg", 3), std::invalid_argument);
+}

@@ -1,0 +1,97 @@
+// Bad input: the message names argument, row and value, and no output has been touched.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "hcl/manifold/head.hpp"
+#include "support/catalog.hpp"
+
+namespace {
+
+using support::Rows;
+
+template <class F>
+std::string message(const F& f) {
+  try {
+    f();
+  } catch (const std::invalid_argument& e) {
+    return e.what();
+  }
+  return "";
+}
+
+void check_has(const std::string& text, std::initializer_list<const char*> parts) {
+  CAPTURE(text);
+  for (const char* part : parts) {
+    CAPTURE(part);
+    CHECK(text.find(part) != std::string::npos);
+  }
+}
+
+const float nan_value = std::numeric_limits<float>::quiet_NaN();
+
+TEST_CASE("curvatures") {
+  check_has(message([] { hcl::PoincareBall<float>(-2.0f); }), {"PoincareBall", "c = -2"});
+  check_has(message([] { hcl::Lorentz<double>(0.0); }), {"Lorentz", "c = 0"});
+  check_has(message([] { hcl::Sphere<float>{nan_value}; }), {"Sphere", "nan"});
+}
+
+TEST_CASE("rows off the manifold") {
+  const hcl::PoincareBall<float> ball(4.0f);
+  Rows<float> x = Rows<float>::Constant(5, 2, 0.1f), y = x,
+              out = Rows<float>::Constant(5, 2, 9);
+  y(3, 1) = 0.6f;  // c|x|^2 = 4 (0.01 + 0.36) = 1.48
+  std::vector<float> d(5, 9.0f);
+  check_has(message([&] { hcl::dist(ball, x, y, d); }),
+            {"dist", "y row 3", "1.48", "outside"});
+  CHECK(d == std::vector<float>(5, 9.0f));
+  check_has(message([&] { hcl::logmap0(ball, y, out); }), {"logmap0", "z row 3", "1.48"});
+  CHECK(out == Rows<float>::Constant(5, 2, 9));
+  hcl::project(ball, y, y);
+  CHECK(message([&] { hcl::dist(ball, x, y, d); }).empty());
+  y.row(2).setZero();
+  check_has(message([&] { hcl::dist(hcl::Sphere<float>(0.7f), x, y, d); }),
+            {"dist", "y row 2", "zero row"});
+}
+
+TEST_CASE("numbers that are not finite") {
+  Rows<float> x = Rows<float>::Constant(70, 2, 0.1f), out = x;
+  x(69, 0) = nan_value;
+  std::vector<float> d(70), g(70, 1.0f);
+  float gc = 0;
+  const hcl::Lorentz<float> m(0.7f);
+  check_has(message([&] { hcl::dist(m, x, out, d); }),
+            {"dist", "x row 69", "not finite", "nan"});
+  check_has(message([&] { hcl::expmap0(m, x, out); }), {"expmap0", "v row 69"});
+  check_has(message([&] { hcl::expmap0_vjp(m, out, x, out, gc); }),
+            {"expmap0_vjp", "upstream gradient row 69"});
+  g[4] = nan_value;
+  check_has(message([&] { hcl::dist_vjp(m, out, out, g, out, out, gc); }),
+            {"dist_vjp", "g row 4"});
+}
+
+TEST_CASE("shapes and clips") {
+  const hcl::Euclidean<float> m;
+  Rows<float> x = Rows<float>::Zero(4, 3), y = Rows<float>::Zero(4, 2);
+  std::vector<float> d(4), shorter(3);
+  check_has(message([&] { hcl::dist(m, x, y, d); }), {"dist", "y is 4 x 2", "4 x 3"});
+  check_has(message([&] { hcl::dist(m, x, x, shorter); }), {"dist", "out has 3", "4"});
+  check_has(message([&] { hcl::clip_rows(x, -1.0f, x); }), {"clip_rows", "r = -1"});
+  check_has(message([&] { hcl::normalize_rows<float>(x, x); }),
+            {"normalize_rows", "v row 0", "zero"});
+}
+
+TEST_CASE("row numbers of the Gram kernel") {
+  const auto of = [](const auto& m, double n) {
+    return message([&] { m.check_row("NtXent", "z", 7, n); });
+  };
+  check_has(of(hcl::PoincareBall<float>(4.0f), 0.37),
+            {"NtXent", "z row 7", "1.48", "outside"});
+  check_has(of(hcl::Sphere<float>(0.7f), 0.0), {"NtXent", "z row 7", "zero row"});
+  check_has(of(hcl::Euclidean<float>(), std::nan("")),
+            {"NtXent", "z row 7", "not finite"});
+  check_has(of(hcl::Lorentz<float>(0.7f), 1e60), {"NtXent", "z row 7", "overflows"});
+  CHECK(of(hcl::PoincareBall<float>(4.0f), 0.2).empty());
+}
+
+}  // namespace
