@@ -101,4 +101,38 @@ TEST_CASE_TEMPLATE("maps at the origin invert each other in 50 digits too", M,
   CHECK(abs(m.dist0(z) - m.origin_scale() * sqrt(dot(v, v))) < Exact(1e-45));
 }
 
+TEST_CASE_TEMPLATE("gram_dist on SIMD lanes equals gram_dist on scalars", M,
+                   HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
+  using T = hcl::ScalarOf<M>;
+  using V = hcl::Pack<T>;
+  for (const double c : curvatures) {
+    const M m = make<M>(c);
+    const auto x = random_points(m, 2, 6);
+    const hcl::BatchIn<T> rows(x);
+    T a[2], b[2];
+    V va[2], vb[2];
+    const auto wa = m.row_stat(double(hcl::norm2<T>(rows.row(0))));
+    const auto wb = m.row_stat(double(hcl::norm2<T>(rows.row(1))));
+    for (std::size_t k = 0; k < wa.size(); ++k) {
+      va[k] = V(a[k] = T(wa[k]));
+      vb[k] = V(b[k] = T(wb[k]));
+    }
+    const T g = T(hcl::dot<T>(rows.row(0), rows.row(1)));
+    const auto one = m.gram_dist(g, a, b);
+    const auto many = m.gram_dist(V(g), va, vb);
+    const double eps = 64 * double(std::numeric_limits<T>::epsilon());
+    const auto same = [&](T scalar, const V& lanes) {
+      T out[std::size_t(hcl::lanes<T>)];
+      hcl::vstore(out, lanes);
+      for (const T e : out)
+        CHECK(double(e) == doctest::Approx(double(scalar)).epsilon(eps));
+    };
+    same(one.d, many.d);
+    same(one.dg, many.dg);
+    same(one.dna, many.dna);
+    same(one.dnb, many.dnb);
+    same(one.dc, many.dc);
+  }
+}
+
 }  // namespace

@@ -1,0 +1,100 @@
+// examples/cifar/attack.hpp - hcl's PGD on a network: a classifier's loss, or any loss of a view.
+#pragma once
+
+#include "evaluate.hpp"
+
+namespace cifar {
+
+struct Attack {
+  float epsilon = 8.0F / 255;
+  Index steps = 20;
+  float step_size = 2.0F / 255;
+};
+
+struct AttackCounts {
+  long zero = 0, nonfinite = 0;
+  AttackCounts& operator+=(const AttackCounts& o) {
+    zero += o.zero, nonfinite += o.nonfinite;
+    return *this;
+  }
+};
+
+/// A model as a classifier of pixels: its own head, or a probe on its features. Statistics of
+/// batch norms are frozen, and normalisation is inside, so epsilon is in pixels.
+struct Classifier {
+  Model& model;
+  const Probe* probe = nullptr;
+
+  /// Attacks n images in place; broken says which are misclassified by some iterate, or were
+  /// before.
+  AttackCounts attack(const Attack& a, float* x, Index n, std::span<const std::int32_t> labels,
+                      std::uint64_t seed, std::span<std::uint8_t> broken) const {
+    const Index classes = probe != nullptr ? probe->weight.rows() : model.outputs();
+    const Index d = model.features();
+    Matrix logits(n, classes), g(n, classes), gf(n, d);
+    const auto objective = [&](hcl::BatchIn<float> in, hcl::BatchOut<float> gx,
+                               std::span<float> loss, std::span<std::uint8_t> hit) {
+      if (probe != nullptr) {
+        const float* const f = model.encode(in.data(), n, cnn::Mode::frozen);
+        logits = probe->logits(Eigen::Map<const Matrix>(f, n, d));
+      } else {
+        const float* const y = model.forward(in.data(), n, cnn::Mode::frozen);
+        std::copy_n(y, n * classes, logits.data());
+      }
+      cnn::cross_entropy(n, classes, logits.data(), labels, 0, loss.data(), g.data());
+      g *= float(n);  // the gradient of each row's own loss: small ones would lose digits
+      if (probe != nullptr) {
+        gf.noalias() = g * probe->weight;
+        model.backward_features(gf.data(), gx.data(), n, false);
+      } else {
+        model.backward(g.data(), gx.data(), n, false);
+      }
+      for (Index i = 0; i < n; ++i)
+        hit[std::size_t(i)] = largest(logits.data() + i * classes, classes) !=
+                              labels[std::size_t(i)];
+    };
+    std::vector<std::uint8_t> now(std::size_t(n), 0);
+    const auto report = hcl::pgd(
+        objective, hcl::Threat<float>{.epsilon = a.epsilon},
+        hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
+        hcl::BatchOut<float>(x, n, model.pixels()), now);
+    for (std::size_t i = 0; i < broken.size(); ++i) broken[i] = broken[i] != 0 || now[i] != 0;
+    return {long(report.zero_gradients), long(report.nonfinite_gradients)};
+  }
+};
+
+/// Attacks n images in place where loss(x, gx) gives one value for all of them.
+template <class Loss>
+void attack_batch(const Attack& a, float* x, Index n, Index image, std::uint64_t seed,
+                  const Loss& loss) {
+  const auto objective = [&](hcl::BatchIn<float> in, hcl::BatchOut<float> gx,
+                             std::span<float> values, std::span<std::uint8_t> hit) {
+    std::ranges::fill(values, loss(in.data(), gx.data()));
+    std::ranges::fill(hit, std::uint8_t{0});
+  };
+  std::vector<std::uint8_t> broken(std::size_t(n), 0);
+  hcl::pgd(objective, hcl::Threat<float>{.epsilon = a.epsilon},
+           hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
+           hcl::BatchOut<float>(x, n, image), broken);
+}
+
+/// Training-time attack on a classifier by the cross-entropy alone: every row keeps its worst.
+inline void attack_classifier(Model& model, const Attack& a, float* x, Index n,
+                              std::span<const std::int32_t> labels, std::uint64_t seed) {
+  const Index classes = model.outputs();
+  Matrix g(n, classes);
+  const auto objective = [&](hcl::BatchIn<float> in, hcl::BatchOut<float> gx,
+                             std::span<float> loss, std::span<std::uint8_t> hit) {
+    const float* const y = model.forward(in.data(), n, cnn::Mode::frozen);
+    cnn::cross_entropy(n, classes, y, labels, 0, loss.data(), g.data());
+    g *= float(n);
+    model.backward(g.data(), gx.data(), n, false);
+    std::ranges::fill(hit, std::uint8_t{0});
+  };
+  std::vector<std::uint8_t> broken(std::size_t(n), 0);
+  hcl::pgd(objective, hcl::Threat<float>{.epsilon = a.epsilon},
+           hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
+           hcl::BatchOut<float>(x, n, model.pixels()), broken);
+}
+
+}  // namespace cifar

@@ -1,0 +1,81 @@
+// hcl-cifar: trains a small CNN on real images with a contrastive loss in a curved space, probes
+// and attacks what it learned, and shows the result. hcl-cifar --help lists the options.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "run.hpp"
+
+int main(int argc, char** argv) {
+  cifar::Options o;
+  auto& t = o.train;
+  auto& g = t.geometry;
+  double attack_step = 2, robust_epsilon = 8, robust_step = 4;
+  CLI::App app{"Contrastive learning in curved spaces on CIFAR-10/100, Fashion-MNIST, or "
+               "generated images"};
+  app.option_defaults()->always_capture_default();
+  app.require_subcommand(1);
+
+  auto* const main = app.add_subcommand("main", "train, probe, attack, show, and a table");
+  auto* const train = app.add_subcommand("train", "train, or go on from the checkpoint");
+  auto* const probe = app.add_subcommand("probe", "linear probe and nearest neighbours");
+  auto* const attack = app.add_subcommand("attack", "accuracy under PGD against epsilon");
+  auto* const show = app.add_subcommand("show", "draw the pictures of a run");
+  for (auto* c : {main, train, probe, attack, show}) {
+    c->add_option("--data", o.data, "folder with the data; generated images without it");
+    c->add_option("--out", o.out, "folder of the run");
+    c->add_option("--limit-train", o.limit_train, "first images only, 0 for all");
+    c->add_option("--limit-test", o.limit_test, "first images only, 0 for all");
+    c->add_option("--seed", t.seed, "of everything random");
+  }
+  for (auto* c : {main, train}) {
+    c->add_option("--task", o.task, "ssl, supcon or ce");
+    c->add_option("--net", o.net.net, "small, tiny, resnet9, resnet20");
+    c->add_option("--width", o.net.width, "channels of the first layer, 0 for the net's own");
+    c->add_option("--dim", o.net.outputs, "of the embedding");
+    c->add_option("--epochs", t.epochs);
+    c->add_option("--batch", t.batch, "samples a step");
+    c->add_option("--manifold", g.manifold, "ball, lorentz, sphere, euclidean");
+    c->add_option("--similarity", g.similarity, "dist, dist2, cosine, inner");
+    c->add_option("--form", g.form, "of SupCon: outside, inside");
+    c->add_option("-c,--curvature", g.c, "magnitude of the curvature");
+    c->add_flag("--learn-c", t.learn_c, "learn the curvature");
+    c->add_option("--clip", g.clip, "radius of the feature clip");
+    c->add_option("--temperature", g.temperature);
+    c->add_option("--optimizer", t.optimizer, "sgd, adamw, lars");
+    c->add_option("--lr", t.lr, "peak learning rate");
+    c->add_option("--weight-decay", t.weight_decay);
+    c->add_option("--smoothing", t.smoothing, "of the labels, cross-entropy only");
+    c->add_option("--warm-up", t.warm_up, "epochs");
+    c->add_flag("--robust", t.robust, "train on attacked images");
+    c->add_option("--robust-epsilon", robust_epsilon, "of that attack, in 1/255");
+    c->add_option("--robust-steps", t.attack.steps);
+    c->add_option("--robust-step-size", robust_step, "in 1/255");
+    c->add_option("--save-every", o.save_every, "steps, 0 for the end of each epoch");
+  }
+  for (auto* c : {main, probe}) {
+    c->add_option("--probe-epochs", o.probe_epochs);
+    c->add_option("--knn", o.knn, "neighbours");
+  }
+  for (auto* c : {main, attack}) {
+    c->add_option("--epsilons", o.epsilons, "in 1/255");
+    c->add_option("--steps", o.attack.steps, "of PGD");
+    c->add_option("--step-size", attack_step, "in 1/255");
+    c->add_option("--attacked", o.attacked, "test images that are attacked");
+  }
+  CLI11_PARSE(app, argc, argv);
+  o.attack.step_size = float(attack_step / 255);
+  t.attack.epsilon = float(robust_epsilon / 255), t.attack.step_size = float(robust_step / 255);
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { cifar::interrupted = 1; });
+  try {
+    const auto data = cifar::load_data(o);
+    if (main->parsed() || train->parsed()) cifar::train(o, data);
+    if (main->parsed() || probe->parsed()) cifar::probe(o, data);
+    if (main->parsed() || attack->parsed()) cifar::attack(o, data);
+    if (main->parsed() || show->parsed()) cifar::show(o, data);
+    if (main->parsed()) cifar::table(o);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "hcl-cifar: %s\n", e.what());
+    return 1;
+  }
+}
