@@ -1,4 +1,5 @@
-// examples/cifar/attack.hpp - hcl's PGD on a network: a classifier's loss, or any loss of a view.
+// examples/cifar/attack.hpp - hcl's PGD on a network: a classifier's loss, or any loss of
+// a view.
 #pragma once
 
 #include "evaluate.hpp"
@@ -19,16 +20,18 @@ struct AttackCounts {
   }
 };
 
-/// A model as a classifier of pixels: its own head, or a probe on its features. Statistics of
-/// batch norms are frozen, and normalisation is inside, so epsilon is in pixels.
+/// A model as a classifier of pixels: its own head, or a probe on its features.
+/// Statistics of batch norms are frozen, and normalisation is inside, so epsilon is in
+/// pixels.
 struct Classifier {
   Model& model;
   const Probe* probe = nullptr;
 
-  /// Attacks n images in place; broken says which are misclassified by some iterate, or were
-  /// before.
-  AttackCounts attack(const Attack& a, float* x, Index n, std::span<const std::int32_t> labels,
-                      std::uint64_t seed, std::span<std::uint8_t> broken) const {
+  /// Attacks n images in place; broken says which are misclassified by some iterate, or
+  /// were before.
+  AttackCounts attack(const Attack& a, float* x, Index n,
+                      std::span<const std::int32_t> labels, std::uint64_t seed,
+                      std::span<std::uint8_t> broken) const {
     const Index classes = probe != nullptr ? probe->weight.rows() : model.outputs();
     const Index d = model.features();
     Matrix logits(n, classes), g(n, classes), gf(n, d);
@@ -50,15 +53,16 @@ struct Classifier {
         model.backward(g.data(), gx.data(), n, false);
       }
       for (Index i = 0; i < n; ++i)
-        hit[std::size_t(i)] = largest(logits.data() + i * classes, classes) !=
-                              labels[std::size_t(i)];
+        hit[std::size_t(i)] =
+            largest(logits.data() + i * classes, classes) != labels[std::size_t(i)];
     };
     std::vector<std::uint8_t> now(std::size_t(n), 0);
     const auto report = hcl::pgd(
         objective, hcl::Threat<float>{.epsilon = a.epsilon},
         hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
         hcl::BatchOut<float>(x, n, model.pixels()), now);
-    for (std::size_t i = 0; i < broken.size(); ++i) broken[i] = broken[i] != 0 || now[i] != 0;
+    for (std::size_t i = 0; i < broken.size(); ++i)
+      broken[i] = broken[i] != 0 || now[i] != 0;
     return {long(report.zero_gradients), long(report.nonfinite_gradients)};
   }
 };
@@ -73,12 +77,14 @@ void attack_batch(const Attack& a, float* x, Index n, Index image, std::uint64_t
     std::ranges::fill(hit, std::uint8_t{0});
   };
   std::vector<std::uint8_t> broken(std::size_t(n), 0);
-  hcl::pgd(objective, hcl::Threat<float>{.epsilon = a.epsilon},
-           hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
-           hcl::BatchOut<float>(x, n, image), broken);
+  hcl::pgd(
+      objective, hcl::Threat<float>{.epsilon = a.epsilon},
+      hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
+      hcl::BatchOut<float>(x, n, image), broken);
 }
 
-/// Training-time attack on a classifier by the cross-entropy alone: every row keeps its worst.
+/// Training-time attack on a classifier by the cross-entropy alone: every row keeps its
+/// worst.
 inline void attack_classifier(Model& model, const Attack& a, float* x, Index n,
                               std::span<const std::int32_t> labels, std::uint64_t seed) {
   const Index classes = model.outputs();
@@ -92,9 +98,10 @@ inline void attack_classifier(Model& model, const Attack& a, float* x, Index n,
     std::ranges::fill(hit, std::uint8_t{0});
   };
   std::vector<std::uint8_t> broken(std::size_t(n), 0);
-  hcl::pgd(objective, hcl::Threat<float>{.epsilon = a.epsilon},
-           hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
-           hcl::BatchOut<float>(x, n, model.pixels()), broken);
+  hcl::pgd(
+      objective, hcl::Threat<float>{.epsilon = a.epsilon},
+      hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
+      hcl::BatchOut<float>(x, n, model.pixels()), broken);
 }
 
 }  // namespace cifar

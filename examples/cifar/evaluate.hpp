@@ -1,4 +1,5 @@
-// examples/cifar/evaluate.hpp - what a trained encoder knows: accuracy, linear probe, kNN.
+// examples/cifar/evaluate.hpp - what a trained encoder knows: accuracy, linear probe,
+// kNN.
 #pragma once
 
 #include <numeric>
@@ -36,20 +37,23 @@ inline Matrix encode_all(Model& model, const cnn::Dataset& data, bool head) {
   const Index d = head ? model.outputs() : model.features();
   Matrix out(data.size(), d);
   each_batch(data, [&](Index first, Index n, const float* x) {
-    const float* const y = head ? model.forward(x, n, cnn::Mode::eval)
-                                : model.encode(x, n, cnn::Mode::eval);
+    const float* const y =
+        head ? model.forward(x, n, cnn::Mode::eval) : model.encode(x, n, cnn::Mode::eval);
     std::copy_n(y, n * d, out.data() + first * d);
   });
   return out;
 }
 
-inline int largest(const float* x, Index n) { return int(std::max_element(x, x + n) - x); }
+inline int largest(const float* x, Index n) {
+  return int(std::max_element(x, x + n) - x);
+}
 
 /// Share of rows whose largest logit is the label's.
 inline double accuracy(const Matrix& logits, const std::vector<std::int32_t>& labels) {
   Index right = 0;
   for (Index i = 0; i < logits.rows(); ++i)
-    right += largest(logits.data() + i * logits.cols(), logits.cols()) == labels[std::size_t(i)];
+    right += largest(logits.data() + i * logits.cols(), logits.cols()) ==
+             labels[std::size_t(i)];
   return double(right) / double(logits.rows());
 }
 
@@ -62,8 +66,8 @@ struct Probe {
   }
 };
 
-/// Softmax regression on standardised features by AdamW, the standardisation folded into the
-/// weights afterwards.
+/// Softmax regression on standardised features by AdamW, the standardisation folded into
+/// the weights afterwards.
 inline Probe train_probe(Matrix f, const std::vector<std::int32_t>& labels, Index classes,
                          Index epochs, std::uint64_t seed) {
   const Index n = f.rows(), d = f.cols(), batch = std::min<Index>(256, n);
@@ -112,7 +116,8 @@ inline Probe train_probe(Matrix f, const std::vector<std::int32_t>& labels, Inde
 
 /// Majority vote of the k nearest training points under the objective's own similarity.
 inline double knn_accuracy(const Objective& objective, const Matrix& train,
-                           const std::vector<std::int32_t>& train_labels, const Matrix& test,
+                           const std::vector<std::int32_t>& train_labels,
+                           const Matrix& test,
                            const std::vector<std::int32_t>& test_labels, Index classes,
                            Index k) {
   Matrix zx(train.rows(), train.cols()), zq(test.rows(), test.cols());

@@ -1,5 +1,6 @@
-// hcl-cifar: trains a small CNN on real images with a contrastive loss in a curved space, probes
-// and attacks what it learned, and shows the result. hcl-cifar --help lists the options.
+// hcl-cifar: trains a small CNN on real images with a contrastive loss in a curved space,
+// probes and attacks what it learned, and shows the result. hcl-cifar --help lists the
+// options.
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
@@ -11,12 +12,14 @@ int main(int argc, char** argv) {
   auto& t = o.train;
   auto& g = t.geometry;
   double attack_step = 2, robust_epsilon = 8, robust_step = 4;
-  CLI::App app{"Contrastive learning in curved spaces on CIFAR-10/100, Fashion-MNIST, or "
-               "generated images"};
+  CLI::App app{
+      "Contrastive learning in curved spaces on CIFAR-10/100, Fashion-MNIST, or "
+      "generated images"};
   app.option_defaults()->always_capture_default();
   app.require_subcommand(1);
 
-  auto* const main = app.add_subcommand("main", "train, probe, attack, show, and a table");
+  auto* const main =
+      app.add_subcommand("main", "train, probe, attack, show, and a table");
   auto* const train = app.add_subcommand("train", "train, or go on from the checkpoint");
   auto* const probe = app.add_subcommand("probe", "linear probe and nearest neighbours");
   auto* const attack = app.add_subcommand("attack", "accuracy under PGD against epsilon");
@@ -31,7 +34,8 @@ int main(int argc, char** argv) {
   for (auto* c : {main, train}) {
     c->add_option("--task", o.task, "ssl, supcon or ce");
     c->add_option("--net", o.net.net, "small, tiny, resnet9, resnet20");
-    c->add_option("--width", o.net.width, "channels of the first layer, 0 for the net's own");
+    c->add_option("--width", o.net.width,
+                  "channels of the first layer, 0 for the net's own");
     c->add_option("--dim", o.net.outputs, "of the embedding");
     c->add_option("--epochs", t.epochs);
     c->add_option("--batch", t.batch, "samples a step");
@@ -65,8 +69,10 @@ int main(int argc, char** argv) {
   }
   CLI11_PARSE(app, argc, argv);
   o.attack.step_size = float(attack_step / 255);
-  t.attack.epsilon = float(robust_epsilon / 255), t.attack.step_size = float(robust_step / 255);
-  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { cifar::interrupted = 1; });
+  t.attack.epsilon = float(robust_epsilon / 255),
+  t.attack.step_size = float(robust_step / 255);
+  for (const int signal : {SIGINT, SIGTERM})
+    std::signal(signal, [](int) { cifar::interrupted = 1; });
   try {
     const auto data = cifar::load_data(o);
     if (main->parsed() || train->parsed()) cifar::train(o, data);

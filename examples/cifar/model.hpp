@@ -1,4 +1,5 @@
-// examples/cifar/model.hpp - pixels in [0, 1] to features to outputs, and back to the pixels.
+// examples/cifar/model.hpp - pixels in [0, 1] to features to outputs, and back to the
+// pixels.
 #pragma once
 
 #include <algorithm>
@@ -14,10 +15,10 @@ using Index = std::ptrdiff_t;
 
 struct Architecture {
   std::string net = "small";
-  Index width = 0;               ///< 0: the network's own
+  Index width = 0;  ///< 0: the network's own
   Index channels = 3, side = 32;
-  Index outputs = 128;           ///< embedding dimension, or classes
-  bool projection = true;        ///< projection head; else one linear layer
+  Index outputs = 128;     ///< embedding dimension, or classes
+  bool projection = true;  ///< projection head; else one linear layer
 };
 
 /// Normalisation, encoder and head. Normalisation is inside, so attacks act on pixels.
@@ -54,7 +55,8 @@ class Model {
     plan(n);
     const Index image = pixels();
     hcl::parallel_for(n, [&](Index i) {
-      for (Index k = i * image; k < (i + 1) * image; ++k) input_[k] = (x[k] - mean) / deviation;
+      for (Index k = i * image; k < (i + 1) * image; ++k)
+        input_[k] = (x[k] - mean) / deviation;
     });
     return encoder_.forward(input_.data(), mode, n);
   }

@@ -1,5 +1,6 @@
-// examples/cifar/objective.hpp - from encoder features to a contrastive loss, geometry chosen at
-// run time: clip -> expmap0 -> similarity -> loss, and the gradient back to the features.
+// examples/cifar/objective.hpp - from encoder features to a contrastive loss, geometry
+// chosen at run time: clip -> expmap0 -> similarity -> loss, and the gradient back to the
+// features.
 #pragma once
 
 #include <cmath>
@@ -16,14 +17,14 @@ using Index = std::ptrdiff_t;
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 struct Geometry {
-  std::string manifold = "ball";      ///< ball, lorentz, sphere, euclidean
-  std::string similarity = "dist";    ///< dist, dist2, cosine, inner
-  std::string form = "outside";       ///< of SupCon: outside, inside
+  std::string manifold = "ball";    ///< ball, lorentz, sphere, euclidean
+  std::string similarity = "dist";  ///< dist, dist2, cosine, inner
+  std::string form = "outside";     ///< of SupCon: outside, inside
   float c = 0.1F, clip = 2.3F, temperature = 0.2F;
 };
 
-/// A contrastive loss on features. Row i of two views and row i + n/2 belong together; with labels
-/// the loss is SupCon.
+/// A contrastive loss on features. Row i of two views and row i + n/2 belong together;
+/// with labels the loss is SupCon.
 class Objective {
  public:
   virtual ~Objective() = default;
@@ -37,13 +38,14 @@ class Objective {
   virtual void points(hcl::BatchIn<float> v, hcl::BatchOut<float> z) const = 0;
   /// For each row of query the k candidates of largest similarity, best first.
   virtual std::vector<std::int32_t> nearest(hcl::BatchIn<float> query,
-                                            hcl::BatchIn<float> candidates, Index k) const = 0;
+                                            hcl::BatchIn<float> candidates,
+                                            Index k) const = 0;
 };
 
 namespace detail {
 
-/// The hyperbolic models take clipped features as tangent vectors at the origin; the sphere
-/// normalises rows by itself; flat space takes them as they are.
+/// The hyperbolic models take clipped features as tangent vectors at the origin; the
+/// sphere normalises rows by itself; flat space takes them as they are.
 template <class M>
 inline constexpr bool maps_from_origin = false;
 template <class T>
@@ -60,7 +62,8 @@ std::vector<std::int32_t> nearest(const S& s, hcl::BatchIn<float> query,
   std::vector<std::int32_t> best(std::size_t(query.rows() * k));
   hcl::parallel_for(q.blocks(), [&](Index bi) {
     std::vector<float> tile(std::size_t(hcl::tile_size * hcl::tile_size));
-    std::vector<std::vector<std::pair<float, std::int32_t>>> heap(std::size_t(q.count(bi)));
+    std::vector<std::vector<std::pair<float, std::int32_t>>> heap(
+        std::size_t(q.count(bi)));
     for (Index bj = 0; bj < x.blocks(); ++bj) {
       hcl::gram_tile(q, bi, x, bj, tile.data());
       for (Index i = 0; i < q.count(bi); ++i) {
@@ -70,7 +73,8 @@ std::vector<std::int32_t> nearest(const S& s, hcl::BatchIn<float> query,
           const Index col = x.first(bj) + j;
           const auto b = x.template load<float>(col);
           auto p = s.gram(tile[std::size_t(i * hcl::tile_size + j)], a.data(), b.data());
-          if (!(p.margin > 0)) p.s = s.value(query.row(q.first(bi) + i), candidates.row(col));
+          if (!(p.margin > 0))
+            p.s = s.value(query.row(q.first(bi) + i), candidates.row(col));
           // Largest similarity first, then smallest index: a heap with the worst on top.
           const std::pair<float, std::int32_t> item{-p.s, std::int32_t(col)};
           if (Index(h.size()) < k) {
@@ -100,14 +104,16 @@ class ObjectiveOf final : public Objective {
         s_{s},
         clip_{g.clip},
         pairs_{s, g.temperature},
-        classes_{s, g.temperature,
-                 g.form == "inside" ? hcl::SupConForm::inside : hcl::SupConForm::outside} {}
+        classes_{
+            s, g.temperature,
+            g.form == "inside" ? hcl::SupConForm::inside : hcl::SupConForm::outside} {}
 
   Result value_and_grad(hcl::BatchIn<float> v, std::span<const int> labels,
                         hcl::BatchOut<float> gv) override {
     const Index n = v.rows(), d = v.cols();
     if (clipped_.rows() < n || clipped_.cols() != d)
-      for (auto* b : {&clipped_, &points_, &grad_points_, &grad_clipped_}) b->resize(n, d);
+      for (auto* b : {&clipped_, &points_, &grad_points_, &grad_clipped_})
+        b->resize(n, d);
     const auto top = [&](Matrix& b) { return hcl::BatchOut<float>(b.data(), n, d); };
     hcl::BatchIn<float> z = v;
     if constexpr (maps_from_origin<M>) {
@@ -139,7 +145,8 @@ class ObjectiveOf final : public Objective {
     }
   }
 
-  std::vector<std::int32_t> nearest(hcl::BatchIn<float> query, hcl::BatchIn<float> candidates,
+  std::vector<std::int32_t> nearest(hcl::BatchIn<float> query,
+                                    hcl::BatchIn<float> candidates,
                                     Index k) const override {
     return detail::nearest(s_, query, candidates, k);
   }
@@ -172,7 +179,8 @@ std::unique_ptr<Objective> with_manifold(const M& m, const Geometry& g) {
 inline std::unique_ptr<Objective> make_objective(const Geometry& g) {
   hcl::expect(g.form == "outside" || g.form == "inside", "form '", g.form,
               "': known are outside, inside");
-  if (g.manifold == "ball") return detail::with_manifold(hcl::PoincareBall<float>{g.c}, g);
+  if (g.manifold == "ball")
+    return detail::with_manifold(hcl::PoincareBall<float>{g.c}, g);
   if (g.manifold == "lorentz") return detail::with_manifold(hcl::Lorentz<float>{g.c}, g);
   if (g.manifold == "sphere") return detail::with_manifold(hcl::Sphere<float>{g.c}, g);
   if (g.manifold == "euclidean") return detail::with_manifold(hcl::Euclidean<float>{}, g);

@@ -1,4 +1,5 @@
-// examples/cifar/run.hpp - the commands: train, probe, attack, show, and main, which is all four.
+// examples/cifar/run.hpp - the commands: train, probe, attack, show, and main, which is
+// all four.
 #pragma once
 
 #include <iostream>
@@ -29,8 +30,9 @@ inline cnn::Split load_data(const Options& o) {
   if (o.limit_train > 0) split.train = split.train.first(o.limit_train);
   if (o.limit_test > 0) split.test = split.test.first(o.limit_test);
   std::printf("data: %s, %td training and %td test images of %d x %d x %d, %d classes\n",
-              split.name.c_str(), split.train.size(), split.test.size(), split.train.height,
-              split.train.width, split.train.channels, split.train.classes);
+              split.name.c_str(), split.train.size(), split.test.size(),
+              split.train.height, split.train.width, split.train.channels,
+              split.train.classes);
   return split;
 }
 
@@ -65,7 +67,8 @@ inline nlohmann::json describe(const Options& o) {
           {"train_images", o.limit_train}};
 }
 
-inline std::vector<cnn::NamedTensor> tensors(const std::vector<cnn::NamedBuffer>& buffers) {
+inline std::vector<cnn::NamedTensor> tensors(
+    const std::vector<cnn::NamedBuffer>& buffers) {
   std::vector<cnn::NamedTensor> all;
   for (const auto& b : buffers)
     all.push_back({b.name, {Index(b.value.size())}, b.value.data()});
@@ -102,18 +105,20 @@ inline void train(Options& o, const cnn::Split& data) {
   if (fs::exists(file)) {
     const auto meta = cnn::read_checkpoint_metadata(file);
     if (meta.at("config") != config.dump())
-      throw std::runtime_error(file.string() +
-                               ": was written with other options; remove it or choose another "
-                               "--out.\n  there: " +
-                               meta.at("config") + "\n  here:  " + config.dump());
+      throw std::runtime_error(
+          file.string() +
+          ": was written with other options; remove it or choose another "
+          "--out.\n  there: " +
+          meta.at("config") + "\n  here:  " + config.dump());
     cnn::load_checkpoint(file, tensors(trainer.state()));
     const auto place = nlohmann::json::parse(meta.at("place"));
     trainer.restore(place);
     std::printf("resumed at step %td of %td\n", trainer.step(), trainer.steps());
   }
-  std::printf("train: %s, %s, %td numbers to learn, %td epochs of %td steps of %td samples\n",
-              o.task.c_str(), o.net.net.c_str(), model.size(), o.train.epochs,
-              trainer.steps_an_epoch(), o.train.batch);
+  std::printf(
+      "train: %s, %s, %td numbers to learn, %td epochs of %td steps of %td samples\n",
+      o.task.c_str(), o.net.net.c_str(), model.size(), o.train.epochs,
+      trainer.steps_an_epoch(), o.train.batch);
   std::ofstream log(o.out / "log.jsonl", std::ios::app);
   const auto start = std::chrono::steady_clock::now();
   Progress bar("train", long(trainer.steps()), long(trainer.step()));
@@ -141,7 +146,8 @@ inline void train(Options& o, const cnn::Split& data) {
   }
   if (interrupted) {
     save();
-    throw std::runtime_error("interrupted; the checkpoint is kept, the same command goes on");
+    throw std::runtime_error(
+        "interrupted; the checkpoint is kept, the same command goes on");
   }
 }
 
@@ -160,7 +166,8 @@ inline Trained load_trained(const Options& o, const cnn::Dataset& like) {
   const auto c = nlohmann::json::parse(meta.at("config"));
   Options of;
   of.task = c.at("task");
-  of.net.net = c.at("net"), of.net.width = c.at("width"), of.net.outputs = c.at("outputs");
+  of.net.net = c.at("net"), of.net.width = c.at("width"),
+  of.net.outputs = c.at("outputs");
   auto& t = of.train;
   t.geometry = {c.at("manifold"), c.at("similarity"), c.at("form"),
                 c.at("c"),        c.at("clip"),       c.at("temperature")};
@@ -181,7 +188,8 @@ inline nlohmann::json results(const Options& o) {
   auto j = nlohmann::json::parse(in, nullptr, false);
   return j.is_discarded() ? nlohmann::json::object() : j;
 }
-inline void keep_result(const Options& o, const std::string& name, const nlohmann::json& value) {
+inline void keep_result(const Options& o, const std::string& name,
+                        const nlohmann::json& value) {
   auto j = results(o);
   j[name] = value;
   write_script(o.out / "results.json", j.dump(2) + "\n");
@@ -198,11 +206,12 @@ inline void probe(const Options& o, const cnn::Split& data) {
   };
   Probe p, q;
   const double linear = measure(t.model, p);
-  cnn::save_checkpoint(o.out / "probe.safetensors",
-                       std::vector<cnn::NamedTensor>{
-                           {"weight", {p.weight.rows(), p.weight.cols()}, p.weight.data()},
-                           {"bias", {p.bias.size()}, p.bias.data()}},
-                       {});
+  cnn::save_checkpoint(
+      o.out / "probe.safetensors",
+      std::vector<cnn::NamedTensor>{
+          {"weight", {p.weight.rows(), p.weight.cols()}, p.weight.data()},
+          {"bias", {p.bias.size()}, p.bias.data()}},
+      {});
   Model fresh(t.model.architecture(), o.train.seed + 77);
   const double untrained = measure(fresh, q);
   std::printf("probe: linear %.2f %%, untrained encoder %.2f %%\n", 100 * linear,
@@ -210,9 +219,10 @@ inline void probe(const Options& o, const cnn::Split& data) {
   keep_result(o, "linear_probe", linear);
   keep_result(o, "untrained_probe", untrained);
   if (t.objective) {
-    const double knn = knn_accuracy(*t.objective, encode_all(t.model, train, true), train.labels,
-                                    encode_all(t.model, test, true), test.labels, train.classes,
-                                    std::min(o.knn, train.size()));
+    const double knn =
+        knn_accuracy(*t.objective, encode_all(t.model, train, true), train.labels,
+                     encode_all(t.model, test, true), test.labels, train.classes,
+                     std::min(o.knn, train.size()));
     std::printf("probe: %td nearest under the model's own similarity %.2f %%\n", o.knn,
                 100 * knn);
     keep_result(o, "knn", knn);
@@ -223,13 +233,15 @@ inline void probe(const Options& o, const cnn::Split& data) {
   }
 }
 
-/// The linear classifier that an attack faces: a probe of the features, or the trained head.
+/// The linear classifier that an attack faces: a probe of the features, or the trained
+/// head.
 inline Probe load_probe(const Options& o, const Model& model, int classes) {
   Probe p{Matrix(classes, model.features()), Eigen::RowVectorXf(classes)};
-  cnn::load_checkpoint(o.out / "probe.safetensors",
-                       std::vector<cnn::NamedTensor>{
-                           {"weight", {p.weight.rows(), p.weight.cols()}, p.weight.data()},
-                           {"bias", {p.bias.size()}, p.bias.data()}});
+  cnn::load_checkpoint(
+      o.out / "probe.safetensors",
+      std::vector<cnn::NamedTensor>{
+          {"weight", {p.weight.rows(), p.weight.cols()}, p.weight.data()},
+          {"bias", {p.bias.size()}, p.bias.data()}});
   return p;
 }
 
@@ -258,19 +270,24 @@ inline void attack(const Options& o, const cnn::Split& data) {
     auto x = clean;
     for (Index first = 0; first < test.size(); first += eval_batch) {
       const Index n = std::min(eval_batch, test.size() - first);
-      const std::span<const std::int32_t> labels(test.labels.data() + first, std::size_t(n));
+      const std::span<const std::int32_t> labels(test.labels.data() + first,
+                                                 std::size_t(n));
       std::uint8_t* const b = broken.data() + first;
       const Classifier f{t.model, p ? &*p : nullptr};
-      counts += f.attack(a, x.data() + first * image, n, labels, o.train.seed, {b, std::size_t(n)});
+      counts += f.attack(a, x.data() + first * image, n, labels, o.train.seed,
+                         {b, std::size_t(n)});
       bar.show(done += long(n));
     }
-    const double robust =
-        1 - double(std::accumulate(broken.begin(), broken.end(), 0)) / double(test.size());
+    const double robust = 1 - double(std::accumulate(broken.begin(), broken.end(), 0)) /
+                                  double(test.size());
     points.emplace_back(e / 255, robust);
-    rows.push_back({{"epsilon_255", e}, {"accuracy", robust}, {"zero_gradients", counts.zero},
+    rows.push_back({{"epsilon_255", e},
+                    {"accuracy", robust},
+                    {"zero_gradients", counts.zero},
                     {"nonfinite_gradients", counts.nonfinite}});
-    std::printf("attack: PGD-%td, epsilon %g/255: %.2f %% (%ld zero, %ld non-finite gradients)\n",
-                a.steps, e, 100 * robust, counts.zero, counts.nonfinite);
+    std::printf(
+        "attack: PGD-%td, epsilon %g/255: %.2f %% (%ld zero, %ld non-finite gradients)\n",
+        a.steps, e, 100 * robust, counts.zero, counts.nonfinite);
     std::fflush(stdout);
     shown = x;
   }
@@ -282,7 +299,8 @@ inline void attack(const Options& o, const cnn::Split& data) {
   title << "clean, attacked at " << epsilons.back() << "/255, difference enlarged";
   draw_robust(o.out, points);
   draw_adversarial(o.out, few, few_attacked, count, t.model.architecture().side,
-                   t.model.architecture().channels, float(epsilons.back() / 255), title.str());
+                   t.model.architecture().channels, float(epsilons.back() / 255),
+                   title.str());
 }
 
 inline void show(const Options& o, const cnn::Split& data) {
@@ -298,7 +316,8 @@ inline void table(const Options& o) {
   const auto r = results(o);
   std::printf("\n%-44s %8s\n", "result", "value");
   const auto line = [&](const char* key, const char* text) {
-    if (r.contains(key)) std::printf("%-44s %6.2f %%\n", text, 100 * r[key].get<double>());
+    if (r.contains(key))
+      std::printf("%-44s %6.2f %%\n", text, 100 * r[key].get<double>());
   };
   line("classifier", "test accuracy of the classifier");
   line("linear_probe", "linear probe");

@@ -1,4 +1,5 @@
-// examples/cifar/train.hpp - the training loop: augment, attack, forward, loss, backward, step.
+// examples/cifar/train.hpp - the training loop: augment, attack, forward, loss, backward,
+// step.
 #pragma once
 
 #include <chrono>
@@ -7,10 +8,9 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <sstream>
-
-#include <nlohmann/json.hpp>
 
 #include "attack.hpp"
 #include "cnn/checkpoint.hpp"
@@ -26,10 +26,11 @@ struct TrainOptions {
   Task task = Task::self_supervised;
   Geometry geometry;
   bool learn_c = false;
-  Index epochs = 10, batch = 256;  ///< samples a step; the contrastive tasks see two views of each
-  std::string optimizer = "sgd";   ///< sgd, adamw, lars
+  Index epochs = 10,
+        batch = 256;  ///< samples a step; the contrastive tasks see two views of each
+  std::string optimizer = "sgd";  ///< sgd, adamw, lars
   float lr = 0.2F, weight_decay = 5e-4F, smoothing = 0.1F;
-  double warm_up = 1;              ///< epochs
+  double warm_up = 1;  ///< epochs
   bool robust = false;
   Attack attack{.steps = 3, .step_size = 4.0F / 255};
   std::uint64_t seed = 1;
@@ -37,7 +38,8 @@ struct TrainOptions {
 
 inline volatile std::sig_atomic_t interrupted = 0;
 
-/// Everything that a step changes, under one roof: the network, the optimiser, c, the place.
+/// Everything that a step changes, under one roof: the network, the optimiser, c, the
+/// place.
 class Trainer {
  public:
   Trainer(Model& model, const cnn::Dataset& data, const TrainOptions& o)
@@ -68,12 +70,13 @@ class Trainer {
   [[nodiscard]] double mean_loss() const { return loss_sum_ / double(loss_count_); }
   void start_epoch() { loss_sum_ = 0, loss_count_ = 0; }
 
-  /// One step. @throws std::runtime_error naming the step if the loss is not finite; parameters
-  /// are those of the step before then.
+  /// One step. @throws std::runtime_error naming the step if the loss is not finite;
+  /// parameters are those of the step before then.
   void run_step() {
     const Index epoch = step_ / steps_an_epoch_, at = step_ % steps_an_epoch_;
     if (at == 0 || order_.empty()) shuffle(epoch);
-    const std::span<const Index> samples(order_.data() + at * o_.batch, std::size_t(o_.batch));
+    const std::span<const Index> samples(order_.data() + at * o_.batch,
+                                         std::size_t(o_.batch));
     draw_views(samples, epoch);
     const double loss = contrastive() ? contrastive_step() : cross_entropy_step();
     if (!std::isfinite(loss))
@@ -112,11 +115,11 @@ class Trainer {
       return std::make_unique<cnn::Sgd>(model_.params(),
                                         cnn::SgdOptions{.weight_decay = o_.weight_decay});
     if (o_.optimizer == "adamw")
-      return std::make_unique<cnn::AdamW>(model_.params(),
-                                          cnn::AdamWOptions{.weight_decay = o_.weight_decay});
+      return std::make_unique<cnn::AdamW>(
+          model_.params(), cnn::AdamWOptions{.weight_decay = o_.weight_decay});
     if (o_.optimizer == "lars")
-      return std::make_unique<cnn::Lars>(model_.params(),
-                                         cnn::LarsOptions{.weight_decay = o_.weight_decay});
+      return std::make_unique<cnn::Lars>(
+          model_.params(), cnn::LarsOptions{.weight_decay = o_.weight_decay});
     hcl::fail("optimizer '", o_.optimizer, "': known are sgd, adamw, lars");
   }
 
@@ -157,8 +160,9 @@ class Trainer {
     return loss;
   }
 
-  /// Rows are [view 1, view 2] or, robust, [view 1, view 2, attacked view 1]: the attack drives
-  /// view 1 away from view 2, and the loss pulls (1, 2) and (2, attacked) together.
+  /// Rows are [view 1, view 2] or, robust, [view 1, view 2, attacked view 1]: the attack
+  /// drives view 1 away from view 2, and the loss pulls (1, 2) and (2, attacked)
+  /// together.
   double contrastive_step() {
     const Index n = rows(), b = o_.batch, d = model_.outputs();
     if (o_.robust) attack_view();
@@ -175,7 +179,8 @@ class Trainer {
     return double(out.value);
   }
 
-  Objective::Result loss_and_grad(hcl::BatchIn<float> v, hcl::BatchOut<float> g, Index b) {
+  Objective::Result loss_and_grad(hcl::BatchIn<float> v, hcl::BatchOut<float> g,
+                                  Index b) {
     if (o_.task == Task::supervised) return objective_->value_and_grad(v, labels_, g);
     const Index d = v.cols();
     const auto part = [d](auto view, Index first, Index n) {
@@ -189,11 +194,13 @@ class Trainer {
     std::fill_n(g.data() + 2 * b * d, b * d, 0.0F);
     for (Index k = 0; k < 2 * b * d; ++k) g.data()[k] *= 0.5F;
     for (Index k = 0; k < 2 * b * d; ++k) g.data()[b * d + k] += 0.5F * other.data()[k];
-    return {(out.value + second.value) / 2, (out.grad_temperature + second.grad_temperature) / 2,
+    return {(out.value + second.value) / 2,
+            (out.grad_temperature + second.grad_temperature) / 2,
             (out.grad_c + second.grad_c) / 2};
   }
 
-  /// Third view: view 1 moved to where this same loss, against a fixed view 2, is largest.
+  /// Third view: view 1 moved to where this same loss, against a fixed view 2, is
+  /// largest.
   void attack_view() {
     const Index b = o_.batch, d = model_.outputs(), view = b * model_.pixels();
     float* const attacked = x_.data() + 2 * view;
@@ -207,7 +214,8 @@ class Trainer {
                    const float* const y = model_.forward(x, b, cnn::Mode::frozen);
                    std::copy_n(y, b * d, z.data());
                    const auto out = objective_->value_and_grad(
-                       z, o_.task == Task::supervised ? labels : std::span<const int>{}, g);
+                       z, o_.task == Task::supervised ? labels : std::span<const int>{},
+                       g);
                    model_.backward(g.data(), gx, b, false);
                    return out.value;
                  });

@@ -1,5 +1,6 @@
-// examples/cnn/augment.hpp - random views of images: SimCLR's, and the usual ones of supervised
-// training. Every sample draws from its own stream, so views do not depend on threads.
+// examples/cnn/augment.hpp - random views of images: SimCLR's, and the usual ones of
+// supervised training. Every sample draws from its own stream, so views do not depend on
+// threads.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +19,8 @@ struct SupervisedAugment {
   int pad = 4;
   float flip = 0.5F;
 
-  /// out: samples.size() x h x w x c. stream is the epoch, or whatever else makes views differ.
+  /// out: samples.size() x h x w x c. stream is the epoch, or whatever else makes views
+  /// differ.
   void operator()(const Dataset& data, std::span<const std::ptrdiff_t> samples,
                   std::uint64_t seed, std::uint64_t stream, float* out) const {
     hcl::parallel_for(std::ptrdiff_t(samples.size()), [&](std::ptrdiff_t i) {
@@ -41,12 +43,14 @@ struct SupervisedAugment {
   }
 };
 
-/// Random resized crop, flip, colour jitter, grayscale (Chen et al. 2020, arXiv:2002.05709,
-/// appendix A, without the blur, as there for CIFAR). Gray images get brightness and contrast.
+/// Random resized crop, flip, colour jitter, grayscale (Chen et al. 2020,
+/// arXiv:2002.05709, appendix A, without the blur, as there for CIFAR). Gray images get
+/// brightness and contrast.
 struct SimclrAugment {
   float min_area = 0.2F, max_ratio = 4.0F / 3;
   float flip = 0.5F, jitter = 0.8F, gray = 0.2F;
-  float strength = 0.5F;  ///< brightness, contrast, saturation +-0.8 strength, hue +-0.2 strength
+  float strength =
+      0.5F;  ///< brightness, contrast, saturation +-0.8 strength, hue +-0.2 strength
 
   void operator()(const Dataset& data, std::span<const std::ptrdiff_t> samples,
                   std::uint64_t seed, std::uint64_t stream, float* out) const {
@@ -95,12 +99,15 @@ struct SimclrAugment {
     return {a, std::min(a + 1, n - 1), at - float(a)};
   }
 
-  static float luma(const float* p) { return 0.299F * p[0] + 0.587F * p[1] + 0.114F * p[2]; }
+  static float luma(const float* p) {
+    return 0.299F * p[0] + 0.587F * p[1] + 0.114F * p[2];
+  }
 
   void colours(int n, int c, Random& rng, float* x) const {
     if (rng.chance(jitter)) {
       const float s = 0.8F * strength, hue = 0.2F * strength;
-      const float bright = rng.uniform(1 - s, 1 + s), contrast = rng.uniform(1 - s, 1 + s);
+      const float bright = rng.uniform(1 - s, 1 + s),
+                  contrast = rng.uniform(1 - s, 1 + s);
       const float saturation = rng.uniform(1 - s, 1 + s), turn = rng.uniform(-hue, hue);
       float mean = 0;
       for (int i = 0; i < n; ++i) mean += c == 3 ? luma(x + 3 * i) : x[i];

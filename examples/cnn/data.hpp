@@ -1,4 +1,5 @@
-// examples/cnn/data.hpp - labelled images: CIFAR-10, CIFAR-100 and the idx files of Fashion-MNIST.
+// examples/cnn/data.hpp - labelled images: CIFAR-10, CIFAR-100 and the idx files of
+// Fashion-MNIST.
 #pragma once
 
 #include <zlib.h>
@@ -54,10 +55,12 @@ template <class... Parts>
   throw std::runtime_error(text.str());
 }
 
-/// A whole file, unpacked if it is gzip. limit bounds the memory that a broken file may ask for.
+/// A whole file, unpacked if it is gzip. limit bounds the memory that a broken file may
+/// ask for.
 inline std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
                                            std::size_t limit = std::size_t{1} << 30) {
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file{gzopen(path.c_str(), "rb"), gzclose};
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file{gzopen(path.c_str(), "rb"),
+                                                        gzclose};
   if (!file) file_error(path, "cannot be opened");
   std::vector<std::uint8_t> bytes;
   for (;;) {
@@ -74,8 +77,8 @@ inline std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
   }
 }
 
-/// Appends the records of a CIFAR file: label bytes, of which the last counts, then the planes
-/// red, green, blue of 32 x 32.
+/// Appends the records of a CIFAR file: label bytes, of which the last counts, then the
+/// planes red, green, blue of 32 x 32.
 inline void append_cifar(Dataset& data, const std::filesystem::path& path,
                          std::size_t label_bytes) {
   const std::size_t plane = 1024, record = label_bytes + 3 * plane;
@@ -87,7 +90,8 @@ inline void append_cifar(Dataset& data, const std::filesystem::path& path,
     const std::uint8_t* const r = bytes.data() + i * record;
     const int label = r[label_bytes - 1];
     if (label >= data.classes)
-      file_error(path, "record ", i, ": label ", label, " must be in [0, ", data.classes, ")");
+      file_error(path, "record ", i, ": label ", label, " must be in [0, ", data.classes,
+                 ")");
     data.labels.push_back(label);
     for (std::size_t p = 0; p < plane; ++p)
       for (std::size_t c = 0; c < 3; ++c)
@@ -96,16 +100,20 @@ inline void append_cifar(Dataset& data, const std::filesystem::path& path,
 }
 
 inline std::uint32_t big_endian(const std::uint8_t* p) {
-  return std::uint32_t(p[0]) << 24 | std::uint32_t(p[1]) << 16 | std::uint32_t(p[2]) << 8 | p[3];
+  return std::uint32_t(p[0]) << 24 | std::uint32_t(p[1]) << 16 |
+         std::uint32_t(p[2]) << 8 | p[3];
 }
 
-/// The body of an idx file of unsigned bytes and this many dimensions, which come back in dims.
+/// The body of an idx file of unsigned bytes and this many dimensions, which come back in
+/// dims.
 inline std::vector<std::uint8_t> read_idx(const std::filesystem::path& path,
                                           std::vector<std::size_t>& dims) {
   auto bytes = read_file(path);
   const std::size_t head = 4 + 4 * dims.size();
-  if (bytes.size() < head) file_error(path, "has ", bytes.size(), " bytes, no idx header");
-  const std::uint32_t magic = big_endian(bytes.data()), want = 0x800U + unsigned(dims.size());
+  if (bytes.size() < head)
+    file_error(path, "has ", bytes.size(), " bytes, no idx header");
+  const std::uint32_t magic = big_endian(bytes.data()),
+                      want = 0x800U + unsigned(dims.size());
   if (magic != want) file_error(path, "magic number ", magic, ", must be ", want);
   std::size_t size = 1;
   for (std::size_t k = 0; k < dims.size(); ++k) {
@@ -115,7 +123,8 @@ inline std::vector<std::uint8_t> read_idx(const std::filesystem::path& path,
     size *= dims[k];
   }
   if (bytes.size() != head + size)
-    file_error(path, "has ", bytes.size() - head, " bytes of data, its header says ", size);
+    file_error(path, "has ", bytes.size() - head, " bytes of data, its header says ",
+               size);
   bytes.erase(bytes.begin(), bytes.begin() + std::ptrdiff_t(head));
   return bytes;
 }
@@ -147,8 +156,9 @@ inline Dataset read_idx_pair(const std::filesystem::path& images,
 
 }  // namespace detail
 
-/// What a folder holds: CIFAR-10 or CIFAR-100 in the official binary layout (in the folder or in
-/// its cifar-10-batches-bin, cifar-100-binary), or Fashion-MNIST's four idx files, packed or not.
+/// What a folder holds: CIFAR-10 or CIFAR-100 in the official binary layout (in the
+/// folder or in its cifar-10-batches-bin, cifar-100-binary), or Fashion-MNIST's four idx
+/// files, packed or not.
 /// @throws std::runtime_error naming the file, the record and the value.
 inline Split load(const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
@@ -156,7 +166,8 @@ inline Split load(const std::filesystem::path& folder) {
     if (fs::exists(at / "data_batch_1.bin")) {
       Split s{"CIFAR-10", {}, {}};
       for (int k = 1; k <= 5; ++k)
-        detail::append_cifar(s.train, at / ("data_batch_" + std::to_string(k) + ".bin"), 1);
+        detail::append_cifar(s.train, at / ("data_batch_" + std::to_string(k) + ".bin"),
+                             1);
       detail::append_cifar(s.test, at / "test_batch.bin", 1);
       return s;
     }
@@ -175,8 +186,8 @@ inline Split load(const std::filesystem::path& folder) {
                                     folder / ("train-labels-idx1" + end)),
               detail::read_idx_pair(folder / ("t10k-images-idx3" + end),
                                     folder / ("t10k-labels-idx1" + end))};
-  detail::file_error(folder,
-                     "holds none of data_batch_1.bin, train.bin, train-images-idx3-ubyte[.gz]");
+  detail::file_error(
+      folder, "holds none of data_batch_1.bin, train.bin, train-images-idx3-ubyte[.gz]");
 }
 
 }  // namespace cnn

@@ -1,12 +1,14 @@
-// examples/cnn/random.hpp - random numbers that depend on what they are for, not on who draws.
+// examples/cnn/random.hpp - random numbers that depend on what they are for, not on who
+// draws.
 #pragma once
 
 #include <cstdint>
 
 namespace cnn {
 
-/// The numbers of one (seed, stream, sample): a splitmix64 sequence (Steele et al. 2014) from a
-/// start that mixes the three, so any thread may draw them, in any order of samples.
+/// The numbers of one (seed, stream, sample): a splitmix64 sequence (Steele et al. 2014)
+/// from a start that mixes the three, so any thread may draw them, in any order of
+/// samples.
 class Random {
  public:
   Random(std::uint64_t seed, std::uint64_t stream, std::uint64_t sample)

@@ -12,7 +12,8 @@ namespace {
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Flags = std::vector<std::uint8_t>;
 
-/// sign(w.x + b) against a label of -1 or 1: loss -label (w.x + b), broken where it is >= 0.
+/// sign(w.x + b) against a label of -1 or 1: loss -label (w.x + b), broken where it is >=
+/// 0.
 struct Linear {
   Eigen::RowVectorXf w;
   float b;
@@ -61,7 +62,9 @@ Linear linear_model(hcl::Index n, hcl::Index d) {
   return m;
 }
 
-hcl::Index count(const Flags& f) { return std::count(f.begin(), f.end(), std::uint8_t{1}); }
+hcl::Index count(const Flags& f) {
+  return std::count(f.begin(), f.end(), std::uint8_t{1});
+}
 
 template <class F>
 std::string message_of(const F& f) {
@@ -91,9 +94,11 @@ TEST_CASE("robust accuracy of a linear model is the closed form, to the sample")
                                                   : m.w.cast<double>().norm();
       hcl::Index decided = 0;
       for (hcl::Index i = 0; i < n; ++i) {
-        const double margin = double(m.label[std::size_t(i)]) *
-                              (x.row(i).cast<double>().dot(m.w.cast<double>()) + double(m.b));
-        if (std::abs(margin - double(eps) * size) < 1e-4) continue;  // decided by rounding
+        const double margin =
+            double(m.label[std::size_t(i)]) *
+            (x.row(i).cast<double>().dot(m.w.cast<double>()) + double(m.b));
+        if (std::abs(margin - double(eps) * size) < 1e-4)
+          continue;  // decided by rounding
         ++decided;
         CHECK(bool(broken[std::size_t(i)]) == (margin <= double(eps) * size));
         CHECK(bool(once[std::size_t(i)]) == (margin <= double(eps) * size));
@@ -118,8 +123,8 @@ TEST_CASE("iterates lie in ball and box exactly") {
         if (norm == hcl::Norm::linf)
           CHECK((a.row(i) - x.row(i)).lpNorm<Eigen::Infinity>() <= eps);
         else
-          CHECK(hcl::detail::row_distance2<float>({x.row(i).data(), 9}, {a.row(i).data(), 9}) <=
-                eps);
+          CHECK(hcl::detail::row_distance2<float>({x.row(i).data(), 9},
+                                                  {a.row(i).data(), 9}) <= eps);
       }
     }
 }
@@ -149,8 +154,8 @@ TEST_CASE("more steps, restarts and epsilon never break fewer rows") {
 }
 
 TEST_CASE("zero and non-finite gradients are counted and contained") {
-  const auto model = [](hcl::BatchIn<float> x, hcl::BatchOut<float> g, std::span<float> loss,
-                        std::span<std::uint8_t> broken) {
+  const auto model = [](hcl::BatchIn<float> x, hcl::BatchOut<float> g,
+                        std::span<float> loss, std::span<std::uint8_t> broken) {
     for (hcl::Index i = 0; i < x.rows(); ++i) {
       std::ranges::fill(g.row(i), i == 0 ? 0.0F : 1.0F);
       if (i == 1) g(i, 2) = std::numeric_limits<float>::quiet_NaN();
@@ -174,8 +179,8 @@ TEST_CASE("zero and non-finite gradients are counted and contained") {
 
 TEST_CASE("a loss that couples the rows keeps one iterate for all of them") {
   // Rows want to be far from their mean: the loss is the batch's variance.
-  const auto spread = [](hcl::BatchIn<float> x, hcl::BatchOut<float> g, std::span<float> loss,
-                         std::span<std::uint8_t> broken) {
+  const auto spread = [](hcl::BatchIn<float> x, hcl::BatchOut<float> g,
+                         std::span<float> loss, std::span<std::uint8_t> broken) {
     const Eigen::Map<const Matrix> m(x.data(), x.rows(), x.cols());
     const Matrix c = m.rowwise() - m.colwise().mean();
     Eigen::Map<Matrix>(g.data(), g.rows(), g.cols()) = 2 * c;
@@ -201,7 +206,8 @@ TEST_CASE("bad arguments are named before x is touched") {
   };
   CHECK(attack({.epsilon = -1}).find("epsilon -1") != std::string::npos);
   CHECK(attack({}, {.steps = -2}).find("steps -2") != std::string::npos);
-  CHECK(attack({}, {.step_size = std::nanf("")}).find("step_size nan") != std::string::npos);
+  CHECK(attack({}, {.step_size = std::nanf("")}).find("step_size nan") !=
+        std::string::npos);
   a(2, 3) = 1.5F;
   CHECK(attack({}).find("row 2, column 3: 1.5") != std::string::npos);
   a(2, 3) = std::nanf("");

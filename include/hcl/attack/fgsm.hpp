@@ -5,14 +5,16 @@
 
 namespace hcl::inline HCL_ABI {
 
-/// x + epsilon sign(grad) (L2: epsilon grad/|grad|), in the box: PGD of one step of length epsilon
-/// from x itself. Source: Goodfellow et al. 2015, arXiv:1412.6572, sec. 4. Arguments as in pgd.
+/// x + epsilon sign(grad) (L2: epsilon grad/|grad|), in the box: PGD of one step of
+/// length epsilon from x itself. Source: Goodfellow et al. 2015, arXiv:1412.6572, sec. 4.
+/// Arguments as in pgd.
 template <class T, AttackObjective<T> F>
 AttackReport fgsm(const F& f, const Threat<T>& threat, BatchOut<T> x,
                   std::span<std::uint8_t> broken, AttackWorkspace<T>& ws) {
-  return pgd(f, threat,
-             PgdOptions<T>{.steps = 1, .step_size = threat.epsilon, .random_start = false}, x,
-             broken, ws);
+  return pgd(
+      f, threat,
+      PgdOptions<T>{.steps = 1, .step_size = threat.epsilon, .random_start = false}, x,
+      broken, ws);
 }
 
 template <class T, AttackObjective<T> F>

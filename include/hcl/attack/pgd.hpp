@@ -31,18 +31,20 @@ T start_noise(std::uint64_t seed, Index restart, Index row, Index column) {
 
 }  // namespace detail
 
-/// PGD: y <- P(y + step * sign(grad)) (L2: grad/|grad|), P the projection on ball and box, from
-/// each start; every row keeps the iterate that breaks it or, while none does, that of largest
-/// loss. A success is carried over: more steps, or more restarts, of the same seed never break
-/// fewer rows. Source: Madry et al. 2018, arXiv:1706.06083, sec. 2.1.
+/// PGD: y <- P(y + step * sign(grad)) (L2: grad/|grad|), P the projection on ball and
+/// box, from each start; every row keeps the iterate that breaks it or, while none does,
+/// that of largest loss. A success is carried over: more steps, or more restarts, of the
+/// same seed never break fewer rows. Source: Madry et al. 2018, arXiv:1706.06083,
+/// sec. 2.1.
 /// @param f        an AttackObjective.
-/// @param x        (n, d), in the box; overwritten with the best iterates, which lie in ball and
-/// box exactly as rounded. With epsilon = 0 it keeps its bits.
-/// @param broken   n flags, overwritten: 1 where some iterate, the clean row among them, succeeded.
+/// @param x        (n, d), in the box; overwritten with the best iterates, which lie in
+/// ball and box exactly as rounded. With epsilon = 0 it keeps its bits.
+/// @param broken   n flags, overwritten: 1 where some iterate, the clean row among them,
+/// succeeded.
 /// @throws std::invalid_argument naming argument, row and value, before x is touched.
 template <class T, AttackObjective<T> F>
-AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& options, BatchOut<T> x,
-                 std::span<std::uint8_t> broken, AttackWorkspace<T>& ws) {
+AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& options,
+                 BatchOut<T> x, std::span<std::uint8_t> broken, AttackWorkspace<T>& ws) {
   const char* const where = "pgd";
   const Index n = x.rows(), d = x.cols();
   detail::check_threat(where, threat);
@@ -50,8 +52,8 @@ AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& optio
          " must be >= 0, restarts ", options.restarts, " >= 1");
   expect(is_finite(options.step_size) && options.step_size >= T(0), where, ": step_size ",
          options.step_size, " must be finite and >= 0");
-  expect(Index(broken.size()) == n, where, ": broken has ", broken.size(), " flags for ", n,
-         " rows");
+  expect(Index(broken.size()) == n, where, ": broken has ", broken.size(), " flags for ",
+         n, " rows");
   detail::check_inputs<T>(where, threat, x);
 
   ws.ensure(2 * n, d);  // iterates above, clean rows below
@@ -101,8 +103,8 @@ AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& optio
 }
 
 template <class T, AttackObjective<T> F>
-AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& options, BatchOut<T> x,
-                 std::span<std::uint8_t> broken) {
+AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& options,
+                 BatchOut<T> x, std::span<std::uint8_t> broken) {
   AttackWorkspace<T> ws;
   return pgd(f, threat, options, x, broken, ws);
 }

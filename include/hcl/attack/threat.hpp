@@ -25,34 +25,37 @@ struct Threat {
   T lo = T(0), hi = T(1);
 };
 
-/// What an attack maximises: f(x, grad, loss, broken) for a batch x (n x d) writes the gradient of
-/// the sum of the n losses by x, the losses, and 1 where the attack has succeeded on the row, 0
-/// where not. A loss that couples the rows, a contrastive one, gives every row the same value:
-/// the best iterate is then that of the batch.
+/// What an attack maximises: f(x, grad, loss, broken) for a batch x (n x d) writes the
+/// gradient of the sum of the n losses by x, the losses, and 1 where the attack has
+/// succeeded on the row, 0 where not. A loss that couples the rows, a contrastive one,
+/// gives every row the same value: the best iterate is then that of the batch.
 template <class F, class T>
-concept AttackObjective = requires(const F& f, BatchIn<T> x, BatchOut<T> grad, std::span<T> loss,
-                                   std::span<std::uint8_t> broken) {
+concept AttackObjective = requires(const F& f, BatchIn<T> x, BatchOut<T> grad,
+                                   std::span<T> loss, std::span<std::uint8_t> broken) {
   f(x, grad, loss, broken);
 };
 
-/// What happened. A row of only zeros among the gradients makes an attack powerless there: many
-/// of them say that the accuracy measured is no robust accuracy (Carlini et al. 2019,
-/// arXiv:1902.06705, on gradient masking).
+/// What happened. A row of only zeros among the gradients makes an attack powerless
+/// there: many of them say that the accuracy measured is no robust accuracy (Carlini et
+/// al. 2019, arXiv:1902.06705, on gradient masking).
 struct AttackReport {
   Index gradients = 0;            ///< calls of the objective
   Index zero_gradients = 0;       ///< rows, over all calls, whose gradient was 0
   Index nonfinite_gradients = 0;  ///< rows with a gradient entry that is NaN or infinite
 };
 
-/// Buffers of an attack; reused, it allocates only when a batch is larger than any before.
+/// Buffers of an attack; reused, it allocates only when a batch is larger than any
+/// before.
 template <class T>
 struct AttackWorkspace {
   std::vector<T> now, grad, loss, best_loss;
   std::vector<std::uint8_t> broken;
   void ensure(Index n, Index d) {
-    const auto rows = static_cast<std::size_t>(n), all = rows * static_cast<std::size_t>(d);
+    const auto rows = static_cast<std::size_t>(n),
+               all = rows * static_cast<std::size_t>(d);
     if (now.size() < all) now.resize(all), grad.resize(all);
-    if (loss.size() < rows) loss.resize(rows), best_loss.resize(rows), broken.resize(rows);
+    if (loss.size() < rows)
+      loss.resize(rows), best_loss.resize(rows), broken.resize(rows);
   }
 };
 
@@ -69,8 +72,8 @@ template <class T>
 void check_inputs(const char* where, const Threat<T>& t, BatchIn<T> x) {
   for (Index i = 0; i < x.rows(); ++i)
     for (Index k = 0; k < x.cols(); ++k)
-      expect(x(i, k) >= t.lo && x(i, k) <= t.hi, where, ": x, row ", i, ", column ", k, ": ",
-             x(i, k), " is not in [", t.lo, ", ", t.hi, "]");
+      expect(x(i, k) >= t.lo && x(i, k) <= t.hi, where, ": x, row ", i, ", column ", k,
+             ": ", x(i, k), " is not in [", t.lo, ", ", t.hi, "]");
 }
 
 template <class T>
@@ -99,7 +102,8 @@ void project_row(const Threat<T>& t, Point<T> x, Grad<T> y) {
   }
 }
 
-/// Counts the gradient of a row; entries that are not finite are set to 0. False: nothing to go by.
+/// Counts the gradient of a row; entries that are not finite are set to 0. False: nothing
+/// to go by.
 template <class T>
 bool usable_gradient(Grad<T> g, AttackReport& report) {
   bool finite = true, zero = true;
