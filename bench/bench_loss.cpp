@@ -64,7 +64,7 @@ void report(benchmark::State& state, double n, double d) {
 template <class S>
 void nt_xent(benchmark::State& state, S s, Matrix<typename S::Scalar> z) {
   using T = typename S::Scalar;
-  const hcl::NtXent loss{s, T(0.2)};
+  const hcl::NtXent loss{s, static_cast<T>(0.2)};
   Matrix<T> g(z.rows(), z.cols());
   hcl::Workspace ws;
   for (auto _ : state) {
@@ -77,7 +77,7 @@ void nt_xent(benchmark::State& state, S s, Matrix<typename S::Scalar> z) {
 template <class S>
 void sup_con(benchmark::State& state, S s, Matrix<typename S::Scalar> z) {
   using T = typename S::Scalar;
-  const hcl::SupCon loss{s, T(0.2)};
+  const hcl::SupCon loss{s, static_cast<T>(0.2)};
   Matrix<T> g(z.rows(), z.cols());
   std::vector<int> labels(std::size_t(z.rows()));
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = int(i % 10);
@@ -120,7 +120,7 @@ template <class S>
 void nt_xent_naive(benchmark::State& state, S s, Matrix<typename S::Scalar> z) {
   using T = typename S::Scalar;
   Matrix<T> g(z.rows(), z.cols()), h(z.rows(), z.cols());
-  const T tau(0.2);
+  const T tau = static_cast<T>(0.2);
   const T a = naive(s, tau, z, g), b = hcl::NtXent{s, tau}.value_and_grad(z, h).value;
   if (!(std::abs(a - b) <= T(1e-4) * std::abs(a)) ||
       !((g - h).norm() <= T(1e-3) * g.norm()))

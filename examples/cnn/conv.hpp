@@ -180,7 +180,8 @@ template <class T>
 void conv_backward_input(const ConvShape& s, const T* gy, const T* w, T* gx,
                          Scratch<T>& scratch) {
   using namespace detail;
-  const Index oh = s.oh(), ow = s.ow(), ph = oh + 2, pw = ow + 2, padded = ph * pw * s.co;
+  const Index oh = s.oh(), ow = s.ow(), halo = s.pad(), pw = ow + 2 * halo;
+  const Index padded = (oh + 2 * halo) * pw * s.co;
   const Index block = images_per_block(s.h * s.w, 64, padded),
               in_image = s.h * s.w * s.ci;
   scratch.ensure(block * padded, s.k * s.k * s.co * round_up<T>(s.ci));
@@ -217,10 +218,14 @@ void conv_backward_input(const ConvShape& s, const T* gy, const T* w, T* gx,
   });
   hcl::parallel_for((s.n + block - 1) / block, [&](Index b, int thread) {
     const Index i0 = b * block, images = std::min(block, s.n - i0);
-    T* const copy = scratch.thread(thread);
+    const T* from = gy + i0 * oh * ow * s.co;
     T* const to = gx + i0 * in_image;
-    for (Index i = 0; i < images; ++i)
-      pad_image(gy + (i0 + i) * oh * ow * s.co, oh, ow, s.co, 1, copy + i * padded);
+    if (halo > 0) {
+      T* const copy = scratch.thread(thread);
+      for (Index i = 0; i < images; ++i)
+        pad_image(from + i * oh * ow * s.co, oh, ow, s.co, halo, copy + i * padded);
+      from = copy;
+    }
     if (s.stride > s.k) std::fill_n(to, images * in_image, T(0));
     for_remainders([&](Index py, Index px, const Axis& y, const Axis& x, Index offset) {
       const Correlation q{y.taps,
@@ -234,8 +239,8 @@ void conv_backward_input(const ConvShape& s, const T* gy, const T* w, T* gx,
                           s.stride * s.w * s.ci,
                           s.stride * s.ci};
       correlate(q, vectors_of(px), images,
-                copy + ((y.start + 1) * pw + x.start + 1) * s.co, padded, panels + offset,
-                to + (py * s.w + px) * s.ci, in_image);
+                from + ((y.start + halo) * pw + x.start + halo) * s.co, padded,
+                panels + offset, to + (py * s.w + px) * s.ci, in_image);
     });
   });
 }

@@ -22,7 +22,6 @@ constexpr std::uint64_t seed = 20240607;
 
 template <class T = double>
 Buffer<T> noise(Index size, std::uint64_t stream, double scale = 1) {
-  MESSAGE("seed " << seed << " stream " << stream);
   std::mt19937_64 rng{seed + stream};
   Buffer<T> b(size);
   for (T& v : b) v = T(scale * (double(rng() >> 11) * 0x1p-52 - 1));
@@ -118,6 +117,7 @@ void check_conv(const ConvShape& s, double tolerance) {
 }  // namespace
 
 TEST_CASE("convolution in all directions is its definition") {
+  MESSAGE("all cases draw from seed " << seed);
   const ConvShape shapes[] = {
       {2, 8, 8, 16, 32, 3, 1}, {3, 4, 4, 32, 64, 3, 1},  {2, 5, 7, 3, 10, 3, 1},
       {2, 7, 5, 5, 3, 3, 2},   {11, 8, 8, 8, 16, 3, 2},  {2, 9, 6, 19, 37, 3, 2},
