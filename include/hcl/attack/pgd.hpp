@@ -1,7 +1,8 @@
 // hcl/attack/pgd.hpp - projected gradient ascent on any loss.
 #pragma once
 
-#include "hcl/attack/threat.hpp"
+#include "hcl/attack/step.hpp"
+#include "hcl/core/parallel.hpp"
 
 namespace hcl::inline HCL_ABI {
 
@@ -12,36 +13,23 @@ struct PgdOptions {
   Index restarts = 1;           ///< further ones start at random points of the ball
   bool random_start = true;     ///< of the first one too
   std::uint64_t seed = 1;
+  Keep keep = Keep::row;
 };
 
-namespace detail {
-
-/// splitmix64 of (seed, restart, row, column): a start depends on nothing else.
-template <class T>
-T start_noise(std::uint64_t seed, Index restart, Index row, Index column) {
-  std::uint64_t z = seed;
-  for (const Index part : {restart, row, column}) {
-    z += 0x9E3779B97F4A7C15U * (static_cast<std::uint64_t>(part) + 1);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    z ^= z >> 31;
-  }
-  return static_cast<T>(double(z >> 11) * 0x1p-52 - 1);
-}
-
-}  // namespace detail
-
 /// PGD: y <- P(y + step * sign(grad)) (L2: grad/|grad|), P the projection on ball and
-/// box, from each start; every row keeps the iterate that breaks it or, while none does,
-/// that of largest loss. A success is carried over: more steps, or more restarts, of the
-/// same seed never break fewer rows. Source: Madry et al. 2018, arXiv:1706.06083,
+/// box, from each start; the clean rows are looked at first. Every row keeps the iterate
+/// that breaks it or, while none does, that of largest loss; with Keep::batch all rows
+/// keep the iterate of largest sum. A success is carried over: more steps, or more
+/// restarts, of the same seed never break fewer rows, nor find a smaller loss. Same bits
+/// for any number of threads, if f has. Source: Madry et al. 2018, arXiv:1706.06083,
 /// sec. 2.1.
-/// @param f        an AttackObjective.
+/// @param f        an AttackObjective; a gradient entry that is not finite counts as 0.
 /// @param x        (n, d), in the box; overwritten with the best iterates, which lie in
 /// ball and box exactly as rounded. With epsilon = 0 it keeps its bits.
-/// @param broken   n flags, overwritten: 1 where some iterate, the clean row among them,
-/// succeeded.
-/// @throws std::invalid_argument naming argument, row and value, before x is touched.
+/// @param broken   n flags, or none; overwritten: 1 where some iterate, the clean row
+/// among them, succeeded.
+/// @throws std::invalid_argument naming argument, row and value, and whatever f throws,
+/// before x or broken is touched.
 template <class T, AttackObjective<T> F>
 AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& options,
                  BatchOut<T> x, std::span<std::uint8_t> broken, AttackWorkspace<T>& ws) {
@@ -52,53 +40,74 @@ AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& optio
          " must be >= 0, restarts ", options.restarts, " >= 1");
   expect(is_finite(options.step_size) && options.step_size >= T(0), where, ": step_size ",
          options.step_size, " must be finite and >= 0");
-  expect(Index(broken.size()) == n, where, ": broken has ", broken.size(), " flags for ",
-         n, " rows");
+  expect(broken.empty() || Index(broken.size()) == n, where, ": broken has ",
+         broken.size(), " flags for ", n, " rows");
   detail::check_inputs<T>(where, threat, x);
-
-  ws.ensure(2 * n, d);  // iterates above, clean rows below
-  const BatchOut<T> now(ws.now.data(), n, d), clean(ws.now.data() + n * d, n, d);
-  const BatchOut<T> grad(ws.grad.data(), n, d);
-  const std::span<T> loss(ws.loss.data(), std::size_t(n));
-  const std::span<std::uint8_t> hit(ws.broken.data(), std::size_t(n));
-  for (Index i = 0; i < n; ++i) std::ranges::copy(x.row(i), clean.row(i).begin());
-  std::ranges::fill(broken, std::uint8_t{0});
-  std::fill_n(ws.best_loss.begin(), n, -std::numeric_limits<T>::infinity());
-
   AttackReport report;
+  if (n == 0) return report;
+
+  ws.ensure(n, d);
+  const auto rows = static_cast<std::size_t>(n);
+  const BatchOut<T> now(ws.now.data(), n, d), best(ws.best.data(), n, d);
+  const BatchOut<T> grad(ws.grad.data(), n, d);
+  const std::span<T> loss(ws.loss.data(), rows);
+  const std::span<std::uint8_t> hit(ws.hit.data(), rows);
+  const auto copy_rows = [n](BatchIn<T> from, BatchOut<T> to) {
+    for (Index i = 0; i < n; ++i) std::ranges::copy(from.row(i), to.row(i).begin());
+  };
+  copy_rows(x, best);
+  std::fill_n(ws.broken.begin(), n, std::uint8_t{0});
+  std::fill_n(ws.best_loss.begin(), n, -std::numeric_limits<T>::infinity());
+  Wide<T> best_sum = -std::numeric_limits<Wide<T>>::infinity();
+
   const auto look = [&] {  // at the iterates as they are now
-    f(BatchIn<T>(now), grad, loss, hit);
-    ++report.gradients;
-    for (Index i = 0; i < n; ++i) {
-      const auto k = std::size_t(i);
-      if (broken[k] != 0) continue;  // carried over
-      if (hit[k] == 0 && !(loss[k] > ws.best_loss[k])) continue;
-      broken[k] = hit[k];
-      ws.best_loss[k] = loss[k];
-      std::ranges::copy(now.row(i), x.row(i).begin());
+    std::ranges::fill(hit, std::uint8_t{0});
+    if constexpr (detail::GivesLossAndBroken<F, T>)
+      f(BatchIn<T>(now), grad, loss, hit);
+    else
+      f(BatchIn<T>(now), grad, loss);
+    parallel_for(n, [&](Index i) {
+      ws.fate[static_cast<std::size_t>(i)] = detail::sift_gradient<T>(grad.row(i));
+    });
+    Wide<T> sum(0);
+    for (const T v : loss) sum += Wide<T>(v);
+    const bool better = sum > best_sum;
+    if (better) best_sum = sum;
+    ++report.gradients, report.rows += n;
+    for (std::size_t i = 0; i < rows; ++i) {
+      report.zero_gradients += ws.fate[i] == detail::Fate::zero;
+      report.nonfinite_gradients += ws.fate[i] == detail::Fate::nonfinite;
+      const bool take =
+          options.keep == Keep::batch
+              ? better
+              : ws.broken[i] == 0 && (hit[i] != 0 || loss[i] > ws.best_loss[i]);
+      if (hit[i] != 0) ws.broken[i] = 1;
+      if (!take) continue;
+      ws.best_loss[i] = loss[i];
+      std::ranges::copy(now.row(Index(i)), best.row(Index(i)).begin());
     }
   };
   for (Index r = 0; r < options.restarts; ++r) {
-    for (Index i = 0; i < n; ++i) std::ranges::copy(clean.row(i), now.row(i).begin());
+    copy_rows(x, now);
     if (r == 0) look();
     if (threat.epsilon == T(0)) break;
-    const bool random = r > 0 || options.random_start;
-    if (random)
-      for (Index i = 0; i < n; ++i) {
-        for (Index k = 0; k < d; ++k)
-          now(i, k) += threat.epsilon * detail::start_noise<T>(options.seed, r, i, k);
-        detail::project_row<T>(threat, clean.row(i), now.row(i));
-      }
-    if (random) look();
+    if (r > 0 || options.random_start) {
+      parallel_for(n, [&](Index i) {
+        detail::random_start<T>(threat, options.seed, r, i, x.row(i), now.row(i));
+        detail::project_row<T>(threat, x.row(i), now.row(i));
+      });
+      look();
+    }
     for (Index s = 0; s < options.steps; ++s) {
-      for (Index i = 0; i < n; ++i) {
-        if (!detail::usable_gradient<T>(grad.row(i), report)) continue;
+      parallel_for(n, [&](Index i) {
         detail::ascend<T>(threat.norm, options.step_size, grad.row(i), now.row(i));
-        detail::project_row<T>(threat, clean.row(i), now.row(i));
-      }
+        detail::project_row<T>(threat, x.row(i), now.row(i));
+      });
       look();
     }
   }
+  copy_rows(best, x);
+  if (!broken.empty()) std::copy_n(ws.broken.begin(), n, broken.begin());
   return report;
 }
 

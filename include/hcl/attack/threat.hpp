@@ -1,12 +1,12 @@
-// hcl/attack/threat.hpp - what an attacker may do, and what an attack reports.
+// hcl/attack/threat.hpp - what an attacker may do, what it maximises, what it reports.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "hcl/core/error.hpp"
@@ -17,7 +17,7 @@ namespace hcl::inline HCL_ABI {
 
 enum class Norm { linf, l2 };
 
-/// The inputs within epsilon of a row x, in the box [lo, hi].
+/// The inputs within epsilon of a row x, in the box [lo, hi]; the box may be infinite.
 template <class T>
 struct Threat {
   Norm norm = Norm::linf;
@@ -25,37 +25,70 @@ struct Threat {
   T lo = T(0), hi = T(1);
 };
 
-/// What an attack maximises: f(x, grad, loss, broken) for a batch x (n x d) writes the
-/// gradient of the sum of the n losses by x, the losses, and 1 where the attack has
-/// succeeded on the row, 0 where not. A loss that couples the rows, a contrastive one,
-/// gives every row the same value: the best iterate is then that of the batch.
+namespace detail {
+
 template <class F, class T>
-concept AttackObjective = requires(const F& f, BatchIn<T> x, BatchOut<T> grad,
-                                   std::span<T> loss, std::span<std::uint8_t> broken) {
-  f(x, grad, loss, broken);
-};
+concept GivesLoss = std::invocable<const F&, BatchIn<T>, BatchOut<T>, std::span<T>>;
+template <class F, class T>
+concept GivesLossAndBroken = std::invocable<const F&, BatchIn<T>, BatchOut<T>,
+                                            std::span<T>, std::span<std::uint8_t>>;
+
+}  // namespace detail
+
+/// What an attack maximises: f(x, grad, loss) or f(x, grad, loss, broken) for a batch x
+/// (n x d, contiguous, as is grad). It writes n losses, the gradient of their sum by x,
+/// and 1 to the flags, all 0 before, of the rows where the attack has succeeded. A loss
+/// that couples the rows, a contrastive one, goes with Keep::batch, or gives every row
+/// the same value: one iterate is then kept for the whole batch. Any positive factor of
+/// the gradient is as good.
+template <class F, class T>
+concept AttackObjective = detail::GivesLossAndBroken<F, T> || detail::GivesLoss<F, T>;
+
+/// What is the best iterate: that of every row by its own loss, or that of the batch by
+/// the sum.
+enum class Keep { row, batch };
 
 /// What happened. A row of only zeros among the gradients makes an attack powerless
 /// there: many of them say that the accuracy measured is no robust accuracy (Carlini et
 /// al. 2019, arXiv:1902.06705, on gradient masking).
 struct AttackReport {
   Index gradients = 0;            ///< calls of the objective
-  Index zero_gradients = 0;       ///< rows, over all calls, whose gradient was 0
-  Index nonfinite_gradients = 0;  ///< rows with a gradient entry that is NaN or infinite
+  Index rows = 0;                 ///< row gradients in all calls
+  Index zero_gradients = 0;       ///< of these, all 0
+  Index nonfinite_gradients = 0;  ///< of these, with an entry that is NaN or infinite
+
+  /// At most 1 % of the row gradients were of no use.
+  [[nodiscard]] bool reliable() const {
+    return 100 * (zero_gradients + nonfinite_gradients) <= rows;
+  }
 };
 
+namespace detail {
+
+/// What a row's gradient is worth.
+enum class Fate : std::uint8_t { usable, zero, nonfinite };
+
+}  // namespace detail
+
 /// Buffers of an attack; reused, it allocates only when a batch is larger than any
-/// before.
+/// before. best_loss holds, after a call, the losses of the rows that it returned; -inf
+/// where no loss was a number.
 template <class T>
 struct AttackWorkspace {
-  std::vector<T> now, grad, loss, best_loss;
-  std::vector<std::uint8_t> broken;
+  std::vector<T> now, best, grad, loss, best_loss;
+  std::vector<std::uint8_t> hit, broken;
+  std::vector<detail::Fate> fate;
+
   void ensure(Index n, Index d) {
     const auto rows = static_cast<std::size_t>(n),
                all = rows * static_cast<std::size_t>(d);
-    if (now.size() < all) now.resize(all), grad.resize(all);
-    if (loss.size() < rows)
-      loss.resize(rows), best_loss.resize(rows), broken.resize(rows);
+    for (auto* v : {&now, &best, &grad})
+      if (v->size() < all) v->resize(all);
+    for (auto* v : {&loss, &best_loss})
+      if (v->size() < rows) v->resize(rows);
+    for (auto* v : {&hit, &broken})
+      if (v->size() < rows) v->resize(rows);
+    if (fate.size() < rows) fate.resize(rows);
   }
 };
 
@@ -72,56 +105,9 @@ template <class T>
 void check_inputs(const char* where, const Threat<T>& t, BatchIn<T> x) {
   for (Index i = 0; i < x.rows(); ++i)
     for (Index k = 0; k < x.cols(); ++k)
-      expect(x(i, k) >= t.lo && x(i, k) <= t.hi, where, ": x, row ", i, ", column ", k,
-             ": ", x(i, k), " is not in [", t.lo, ", ", t.hi, "]");
-}
-
-template <class T>
-T row_distance2(Point<T> x, Point<T> y) {
-  return static_cast<T>(std::sqrt(diff2<T>(x, y)));
-}
-
-/// Moves y into the ball around x and the box; both hold exactly for the rounded numbers.
-template <class T>
-void project_row(const Threat<T>& t, Point<T> x, Grad<T> y) {
-  for (std::size_t k = 0; k < x.size(); ++k) {
-    T v = y[k];
-    if (t.norm == Norm::linf) {
-      v = std::clamp(v, x[k] - t.epsilon, x[k] + t.epsilon);
-      // x -+ epsilon is rounded: one number towards x where that went too far.
-      while (std::abs(v - x[k]) > t.epsilon) v = std::nextafter(v, x[k]);
-    }
-    y[k] = std::clamp(v, t.lo, t.hi);
-  }
-  if (t.norm == Norm::linf) return;
-  // The box only shortens a step, so the ball is met last; each round is a hair shorter.
-  for (T shrink = T(1); row_distance2<T>(x, y) > t.epsilon;
-       shrink *= T(1) - 4 * std::numeric_limits<T>::epsilon()) {
-    const T s = shrink * t.epsilon / row_distance2<T>(x, y);
-    for (std::size_t k = 0; k < x.size(); ++k) y[k] = x[k] + s * (y[k] - x[k]);
-  }
-}
-
-/// Counts the gradient of a row; entries that are not finite are set to 0. False: nothing
-/// to go by.
-template <class T>
-bool usable_gradient(Grad<T> g, AttackReport& report) {
-  bool finite = true, zero = true;
-  for (T& v : g) {
-    if (!is_finite(v)) finite = false, v = T(0);
-    zero = zero && v == T(0);
-  }
-  report.nonfinite_gradients += !finite;
-  report.zero_gradients += zero && finite;
-  return !zero;
-}
-
-/// y += step times the steepest direction of the norm: sign(g), or g/|g|.
-template <class T>
-void ascend(Norm norm, T step, Point<T> g, Grad<T> y) {
-  const T scale = norm == Norm::l2 ? step / static_cast<T>(std::sqrt(norm2<T>(g))) : step;
-  for (std::size_t k = 0; k < g.size(); ++k)
-    y[k] += scale * (norm == Norm::l2 ? g[k] : T((g[k] > T(0)) - (g[k] < T(0))));
+      expect(is_finite(x(i, k)) && x(i, k) >= t.lo && x(i, k) <= t.hi, where,
+             ": x, row ", i, ", column ", k, ": ", x(i, k), " is not in [", t.lo, ", ",
+             t.hi, "]");
 }
 
 }  // namespace detail
