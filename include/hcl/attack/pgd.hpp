@@ -20,9 +20,9 @@ struct PgdOptions {
 /// box, from each start; the clean rows are looked at first. Every row keeps the iterate
 /// that breaks it or, while none does, that of largest loss; with Keep::batch all rows
 /// keep the iterate of largest sum. A success is carried over: more steps, or more
-/// restarts, of the same seed never break fewer rows, nor find a smaller loss. Same bits
-/// for any number of threads, if f has. Source: Madry et al. 2018, arXiv:1706.06083,
-/// sec. 2.1.
+/// restarts, of the same seed never break fewer rows, nor lower the loss of a row that
+/// stays whole. Same bits for any number of threads, if f has. Source: Madry et al. 2018,
+/// arXiv:1706.06083, sec. 2.1.
 /// @param f        an AttackObjective; a gradient entry that is not finite counts as 0.
 /// @param x        (n, d), in the box; overwritten with the best iterates, which lie in
 /// ball and box exactly as rounded. With epsilon = 0 it keeps its bits.

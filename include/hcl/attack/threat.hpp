@@ -105,9 +105,8 @@ template <class T>
 void check_inputs(const char* where, const Threat<T>& t, BatchIn<T> x) {
   for (Index i = 0; i < x.rows(); ++i)
     for (Index k = 0; k < x.cols(); ++k)
-      expect(is_finite(x(i, k)) && x(i, k) >= t.lo && x(i, k) <= t.hi, where,
-             ": x, row ", i, ", column ", k, ": ", x(i, k), " is not in [", t.lo, ", ",
-             t.hi, "]");
+      expect(is_finite(x(i, k)) && x(i, k) >= t.lo && x(i, k) <= t.hi, where, ": x, row ",
+             i, ", column ", k, ": ", x(i, k), " is not in [", t.lo, ", ", t.hi, "]");
 }
 
 }  // namespace detail
