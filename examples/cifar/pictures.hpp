@@ -102,7 +102,7 @@ inline void draw_disk(const fs::path& run, Matrix tangent,
           (run / "disk.png").string() +
           "'\nset size square\nset xrange [-1.02:1.02]\nset yrange [-1.02:1.02]\n"
           "unset tics\nset border 0\nset parametric\nset trange [0:2*pi]\n"
-          "set palette model HSV defined (0 0 0.9 0.85, 1 1 0.9 0.85) maxcolors 10\n"
+          "set palette model HSV defined (0 0 0.9 0.85, 1 0.9 0.9 0.85) maxcolors 10\n"
           "set cbrange [-0.5:9.5]\nset cbtics 0,1,9\nset cblabel 'class'\n"
           "plot cos(t), sin(t) lc rgb 'black' notitle, '" +
           (run / "disk.dat").string() +

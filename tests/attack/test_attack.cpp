@@ -1,6 +1,4 @@
 // FGSM and PGD: against the closed form of a linear model, and what they promise.
-#include "hcl/attack/fgsm.hpp"
-
 #include <doctest/doctest.h>
 
 #include <Eigen/Core>
@@ -9,6 +7,8 @@
 #include <random>
 #include <string>
 #include <vector>
+
+#include "hcl/attack/fgsm.hpp"
 
 namespace {
 
