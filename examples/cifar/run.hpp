@@ -198,7 +198,7 @@ inline void keep_result(const Options& o, const std::string& name,
 /// Linear probe of the trained encoder, of an untrained one beside it, and kNN.
 inline void probe(const Options& o, const cnn::Split& data) {
   auto t = load_trained(o, data.train);
-  const auto& [train, test] = std::tie(data.train, data.test);
+  const auto &train = data.train, &test = data.test;
   const auto measure = [&](Model& m, Probe& p) {
     const Matrix f = encode_all(m, train, false);
     p = train_probe(f, train.labels, train.classes, o.probe_epochs, o.train.seed);
