@@ -21,6 +21,8 @@ examples hdr zlib.h                  zlib1g-dev          zlib-devel             
 examples hdr CLI/CLI.hpp             libcli11-dev        cli11-devel            cli11         cli11-dev         cli11
 examples hdr nlohmann/json.hpp       nlohmann-json3-dev  json-devel             nlohmann-json nlohmann-json     nlohmann-json
 pictures cmd gnuplot                 gnuplot-nox         gnuplot                gnuplot       gnuplot           gnuplot
+peers    hdr dnnl.h                  libdnnl-dev         onednn-devel           onednn        onednn-dev        onednn
+peers    py  torch                   python3-torch       python3-torch          python-pytorch py3-pytorch      pytorch
 ci       cmd git                     git                 git                    git           git               git
 ci       cmd clang++                 clang               clang                  clang         clang             llvm
 ci       cmd clang-format            clang-format        clang-tools-extra      clang         clang-extra-tools clang-format
@@ -44,11 +46,12 @@ setup_header() {  # compiler, header, flags...
       -I/opt/homebrew/include/eigen3 - >/dev/null 2>&1
 }
 
-setup_has() {  # cmd|hdr|lib, name
+setup_has() {  # cmd|hdr|py|lib, name
   case $1:$2 in
     cmd:c++) command -v "${CXX:-c++}" >/dev/null 2>&1 ;;
     cmd:*) command -v "$2" >/dev/null 2>&1 ;;
     hdr:*) setup_header "${CXX:-c++}" "$2" ;;
+    py:*) /usr/bin/python3 -c "import $2" >/dev/null 2>&1 ;;
     lib:clang-openmp) setup_header clang++ omp.h -fopenmp ;;
   esac
 }
