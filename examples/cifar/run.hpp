@@ -101,7 +101,6 @@ inline void train(Options& o, const cnn::Split& data) {
     cnn::save_checkpoint(file, tensors(trainer.state()),
                          {{"config", config.dump()}, {"place", trainer.place().dump()}});
   };
-  double seconds_before = 0;
   if (fs::exists(file)) {
     const auto meta = cnn::read_checkpoint_metadata(file);
     if (meta.at("config") != config.dump())
@@ -133,7 +132,7 @@ inline void train(Options& o, const cnn::Split& data) {
                           {"step", trainer.step()},
                           {"loss", trainer.mean_loss()},
                           {"c", trainer.geometry().c},
-                          {"seconds", seconds_before + s}};
+                          {"seconds", s}};
       if (o.train.task == Task::cross_entropy)
         line["test_accuracy"] =
             accuracy(encode_all(model, data.test, true), data.test.labels);

@@ -84,7 +84,9 @@ struct SimclrAugment {
                     e = fy * (1 - fx) / 255, f = fy * fx / 255;
         float* const o = out + (y * w + x) * c;
         for (int k = 0; k < c; ++k)
-          o[k] = a * float(p[k]) + b * float(q[k]) + e * float(r[k]) + f * float(s[k]);
+          o[k] = std::min(  // the four weights may sum to 1 and a last bit
+              1.0F,
+              a * float(p[k]) + b * float(q[k]) + e * float(r[k]) + f * float(s[k]));
       }
     }
   }

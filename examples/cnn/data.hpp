@@ -70,29 +70,33 @@ inline std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
     const int got = gzread(file.get(), bytes.data() + had, unsigned(piece));
     bytes.resize(had + std::size_t(std::max(got, 0)));
     int code = Z_OK;
-    const char* const why = gzerror(file.get(), &code);
+    const std::string why = gzerror(file.get(), &code);  // begins with the path
     if (got < 0 || (code != Z_OK && code != Z_STREAM_END))
-      file_error(path, "cannot be read after byte ", bytes.size(), ": ", why);
+      file_error(path, "cannot be read after byte ", bytes.size(),
+                 why.substr(std::min(why.size(), why.rfind(':'))));
     if (got == 0) return bytes;
   }
 }
 
-/// Appends the records of a CIFAR file: label bytes, of which the last counts, then the
-/// planes red, green, blue of 32 x 32.
+/// Appends a CIFAR file of that many records: label bytes, of which the last counts, then
+/// the planes red, green, blue of 32 x 32.
 inline void append_cifar(Dataset& data, const std::filesystem::path& path,
-                         std::size_t label_bytes) {
+                         std::size_t label_bytes, std::size_t records) {
   const std::size_t plane = 1024, record = label_bytes + 3 * plane;
   const auto bytes = read_file(path);
-  if (bytes.empty() || bytes.size() % record != 0)
-    file_error(path, "has ", bytes.size(), " bytes, record ", bytes.size() / record,
-               " is cut off: must be a positive multiple of ", record);
-  for (std::size_t i = 0; i < bytes.size() / record; ++i) {
-    const std::uint8_t* const r = bytes.data() + i * record;
-    const int label = r[label_bytes - 1];
+  if (bytes.size() != records * record)
+    file_error(path, "has ", bytes.size(), " bytes, it ends at byte ",
+               bytes.size() % record, " of record ", bytes.size() / record, ": must be ",
+               records, " records of ", record);
+  for (std::size_t i = 0; i < records; ++i) {
+    const int label = bytes[i * record + label_bytes - 1];
     if (label >= data.classes)
       file_error(path, "record ", i, ": label ", label, " must be in [0, ", data.classes,
                  ")");
-    data.labels.push_back(label);
+  }
+  for (std::size_t i = 0; i < records; ++i) {
+    const std::uint8_t* const r = bytes.data() + i * record;
+    data.labels.push_back(r[label_bytes - 1]);
     for (std::size_t p = 0; p < plane; ++p)
       for (std::size_t c = 0; c < 3; ++c)
         data.pixels.push_back(r[label_bytes + c * plane + p]);
@@ -167,16 +171,16 @@ inline Split load(const std::filesystem::path& folder) {
       Split s{"CIFAR-10", {}, {}};
       for (int k = 1; k <= 5; ++k)
         detail::append_cifar(s.train, at / ("data_batch_" + std::to_string(k) + ".bin"),
-                             1);
-      detail::append_cifar(s.test, at / "test_batch.bin", 1);
+                             1, 10000);
+      detail::append_cifar(s.test, at / "test_batch.bin", 1, 10000);
       return s;
     }
   for (const auto& at : {folder, folder / "cifar-100-binary"})
     if (fs::exists(at / "train.bin")) {
       Split s{"CIFAR-100", {}, {}};
       s.train.classes = s.test.classes = 100;
-      detail::append_cifar(s.train, at / "train.bin", 2);
-      detail::append_cifar(s.test, at / "test.bin", 2);
+      detail::append_cifar(s.train, at / "train.bin", 2, 50000);
+      detail::append_cifar(s.test, at / "test.bin", 2, 10000);
       return s;
     }
   for (const std::string end : {"-ubyte.gz", "-ubyte"})
