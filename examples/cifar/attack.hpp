@@ -10,6 +10,7 @@ struct Attack {
   float epsilon = 8.0F / 255;
   Index steps = 20;
   float step_size = 2.0F / 255;
+  bool fgsm = false;  ///< one step of length epsilon in place of PGD
 };
 
 struct AttackCounts {
@@ -57,10 +58,12 @@ struct Classifier {
             largest(logits.data() + i * classes, classes) != labels[std::size_t(i)];
     };
     std::vector<std::uint8_t> now(std::size_t(n), 0);
-    const auto report = hcl::pgd(
-        objective, hcl::Threat<float>{.epsilon = a.epsilon},
-        hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
-        hcl::BatchOut<float>(x, n, model.pixels()), now);
+    const hcl::Threat<float> threat{.epsilon = a.epsilon};
+    const hcl::PgdOptions<float> options{
+        .steps = a.steps, .step_size = a.step_size, .seed = seed};
+    const hcl::BatchOut<float> images(x, n, model.pixels());
+    const auto report = a.fgsm ? hcl::fgsm(objective, threat, images, now)
+                               : hcl::pgd(objective, threat, options, images, now);
     for (std::size_t i = 0; i < broken.size(); ++i)
       broken[i] = broken[i] != 0 || now[i] != 0;
     return {long(report.zero_gradients), long(report.nonfinite_gradients)};
@@ -72,15 +75,15 @@ template <class Loss>
 void attack_batch(const Attack& a, float* x, Index n, Index image, std::uint64_t seed,
                   const Loss& loss) {
   const auto objective = [&](hcl::BatchIn<float> in, hcl::BatchOut<float> gx,
-                             std::span<float> values, std::span<std::uint8_t> hit) {
+                             std::span<float> values) {
     std::ranges::fill(values, loss(in.data(), gx.data()));
-    std::ranges::fill(hit, std::uint8_t{0});
   };
-  std::vector<std::uint8_t> broken(std::size_t(n), 0);
-  hcl::pgd(
-      objective, hcl::Threat<float>{.epsilon = a.epsilon},
-      hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
-      hcl::BatchOut<float>(x, n, image), broken);
+  hcl::pgd(objective, hcl::Threat<float>{.epsilon = a.epsilon},
+           hcl::PgdOptions<float>{.steps = a.steps,
+                                  .step_size = a.step_size,
+                                  .seed = seed,
+                                  .keep = hcl::Keep::batch},
+           hcl::BatchOut<float>(x, n, image), {});
 }
 
 /// Training-time attack on a classifier by the cross-entropy alone: every row keeps its
@@ -90,18 +93,16 @@ inline void attack_classifier(Model& model, const Attack& a, float* x, Index n,
   const Index classes = model.outputs();
   Matrix g(n, classes);
   const auto objective = [&](hcl::BatchIn<float> in, hcl::BatchOut<float> gx,
-                             std::span<float> loss, std::span<std::uint8_t> hit) {
+                             std::span<float> loss) {
     const float* const y = model.forward(in.data(), n, cnn::Mode::frozen);
     cnn::cross_entropy(n, classes, y, labels, 0, loss.data(), g.data());
     g *= float(n);
     model.backward(g.data(), gx.data(), n, false);
-    std::ranges::fill(hit, std::uint8_t{0});
   };
-  std::vector<std::uint8_t> broken(std::size_t(n), 0);
   hcl::pgd(
       objective, hcl::Threat<float>{.epsilon = a.epsilon},
       hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
-      hcl::BatchOut<float>(x, n, model.pixels()), broken);
+      hcl::BatchOut<float>(x, n, model.pixels()), {});
 }
 
 }  // namespace cifar

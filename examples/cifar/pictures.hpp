@@ -1,88 +1,84 @@
-// examples/cifar/pictures.hpp - what a run learned, drawn by gnuplot.
+// examples/cifar/pictures.hpp - what a run learned, drawn by gnuplot. Every picture keeps
+// its data and its script beside it in the folder of the run.
 #pragma once
 
 #include <Eigen/Eigenvalues>
 #include <cstdio>
-#include <filesystem>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "cnn/file.hpp"
 #include "evaluate.hpp"
 
 namespace cifar {
 
 namespace fs = std::filesystem;
 
-/// Runs a gnuplot script. @throws std::runtime_error if gnuplot is missing or fails.
-inline void gnuplot(const fs::path& script) {
-  const std::string command = "gnuplot '" + script.string() + "'";
+/// Writes NAME.gp and runs it in the folder of the run; says so where that fails, as
+/// pictures are not worth losing a run.
+inline void draw(const fs::path& run, const std::string& name, const std::string& size,
+                 const std::string& script) {
+  cnn::replace_file(run / (name + ".gp"), "set terminal pngcairo font 'sans,12' size " +
+                                              size + "\nset output '" + name + ".png'\n" +
+                                              script + "\n");
+  std::string quoted;  // for the shell
+  for (const char c : run.string()) c == '\'' ? quoted += "'\\''" : quoted += c;
+  const std::string command = "cd '" + quoted + "' && gnuplot " + name + ".gp";
   if (std::system(command.c_str()) != 0)
-    throw std::runtime_error("gnuplot failed or is not installed: " + command);
-}
-
-inline void write_script(const fs::path& path, const std::string& text) {
-  std::ofstream out(path);
-  out << text;
-  if (!out.flush()) throw std::runtime_error(path.string() + ": cannot be written");
+    std::fprintf(stderr, "no picture %s.png: gnuplot failed or is missing: %s\n",
+                 name.c_str(), command.c_str());
 }
 
 /// curves.png from log.jsonl: the loss of each epoch, and test accuracy where it was
 /// measured.
 inline void draw_curves(const fs::path& run) {
   std::ifstream log(run / "log.jsonl");
-  std::ofstream data(run / "curves.dat");
+  std::ostringstream data;
   bool accuracy = false;
   for (std::string line; std::getline(log, line);) {
     const auto j = nlohmann::json::parse(line, nullptr, false);
     if (j.is_discarded() || !j.contains("epoch")) continue;
     data << j["epoch"] << ' ' << j["loss"] << ' ';
     if (j.contains("test_accuracy"))
-      data << 100 * j["test_accuracy"].get<double>(), accuracy = true;
+      data << 100 * j["test_accuracy"].get<double>() << '\n', accuracy = true;
     else
-      data << "NaN";
-    data << '\n';
+      data << "NaN\n";
   }
-  data.close();
-  std::string s =
-      "set terminal pngcairo size 900,560 font 'sans,12'\nset output '" +
-      (run / "curves.png").string() +
-      "'\nset xlabel 'epoch'\nset ylabel 'training loss'\nset grid\nset key top center\n";
-  if (accuracy) s += "set y2label 'test accuracy, %'\nset y2tics\nset y2range [0:100]\n";
-  s += "plot '" + (run / "curves.dat").string() +
-       "' using 1:2 with linespoints lw 2 pt 7 ps 0.6 title 'loss'";
+  cnn::replace_file(run / "curves.dat", data.str());
+  std::string s = "set xlabel 'epoch'\nset ylabel 'training loss'\nset grid\n";
+  if (accuracy)
+    s += "set key bottom right\nset y2label 'test accuracy, %'\nset y2tics\n"
+         "set y2range [0:100]\n";
+  s += "plot 'curves.dat' using 1:2 with linespoints lw 2 pt 7 ps 0.6 title 'loss'";
   if (accuracy)
     s += ", '' using 1:3 axes x1y2 with linespoints lw 2 pt 5 ps 0.6 title 'test "
          "accuracy'";
-  write_script(run / "curves.gp", s + "\n");
-  gnuplot(run / "curves.gp");
+  draw(run, "curves", "900,560", s);
 }
 
-/// robust.png: accuracy against epsilon in 1/255.
-inline void draw_robust(const fs::path& run,
-                        const std::vector<std::pair<double, double>>& points) {
-  std::ofstream data(run / "robust.dat");
-  for (const auto& [eps, accuracy] : points)
-    data << eps * 255 << ' ' << 100 * accuracy << '\n';
-  data.close();
-  write_script(
-      run / "robust.gp",
-      "set terminal pngcairo size 800,520 font 'sans,12'\nset output '" +
-          (run / "robust.png").string() +
-          "'\nset xlabel 'epsilon, in 1/255'\nset ylabel 'accuracy under PGD, %'\n"
-          "set yrange [0:100]\nset grid\nplot '" +
-          (run / "robust.dat").string() +
-          "' with linespoints lw 2 pt 7 title 'test images'\n");
-  gnuplot(run / "robust.gp");
+/// robust.png: accuracy against epsilon, one line for each attack.
+inline void draw_robust(const fs::path& run, const nlohmann::json& rows) {
+  std::ostringstream data;
+  for (const auto& r : rows)
+    data << r["epsilon_255"] << ' ' << 100 * r["fgsm"].get<double>() << ' '
+         << 100 * r["pgd"].get<double>() << '\n';
+  cnn::replace_file(run / "robust.dat", data.str());
+  draw(run, "robust", "800,520",
+       "set xlabel 'epsilon, in 1/255'\nset ylabel 'accuracy under attack, %'\n"
+       "set yrange [0:100]\nset grid\n"
+       "plot 'robust.dat' using 1:2 with linespoints lw 2 pt 5 title 'FGSM', "
+       "'' using 1:3 with linespoints lw 2 pt 7 title 'PGD'");
 }
 
 /// disk.png: points of an embedding in the Poincare disk. The tangent vectors at the
 /// origin are projected on their two principal axes, scaled to the disk and mapped back
 /// by expmap0.
-inline void draw_disk(const fs::path& run, Matrix tangent,
-                      const std::vector<std::int32_t>& labels) {
+inline void draw_disk(const fs::path& run, const Matrix& tangent,
+                      const std::vector<std::int32_t>& labels, int classes) {
   const Eigen::RowVectorXf mean = tangent.colwise().mean();
   const Matrix centred = tangent.rowwise() - mean;
   const Eigen::MatrixXf cov = centred.transpose() * centred;
@@ -92,22 +88,22 @@ inline void draw_disk(const fs::path& run, Matrix tangent,
   plane *= 1.0F / std::max(spread, 1e-20F);
   Matrix disk(plane.rows(), 2);
   hcl::expmap0(hcl::PoincareBall<float>{1}, plane, disk);
-  std::ofstream data(run / "disk.dat");
+  std::ostringstream data;
   for (Index i = 0; i < disk.rows(); ++i)
     data << disk(i, 0) << ' ' << disk(i, 1) << ' ' << labels[std::size_t(i)] << '\n';
-  data.close();
-  write_script(
-      run / "disk.gp",
-      "set terminal pngcairo size 760,720 font 'sans,12'\nset output '" +
-          (run / "disk.png").string() +
-          "'\nset size square\nset xrange [-1.02:1.02]\nset yrange [-1.02:1.02]\n"
-          "unset tics\nset border 0\nset parametric\nset trange [0:2*pi]\n"
-          "set palette model HSV defined (0 0 0.9 0.85, 1 0.9 0.9 0.85) maxcolors 10\n"
-          "set cbrange [-0.5:9.5]\nset cbtics 0,1,9\nset cblabel 'class'\n"
-          "plot cos(t), sin(t) lc rgb 'black' notitle, '" +
-          (run / "disk.dat").string() +
-          "' using 1:2:3 with points pt 7 ps 0.45 lc palette notitle\n");
-  gnuplot(run / "disk.gp");
+  cnn::replace_file(run / "disk.dat", data.str());
+  const std::string n = std::to_string(classes);
+  draw(run, "disk", "760,720",
+       "set size square\nset xrange [-1.02:1.02]\nset yrange [-1.02:1.02]\n"
+       "unset tics\nset border 0\nset parametric\nset trange [0:2*pi]\n"
+       "set palette model HSV defined (0 0 0.9 0.85, 1 0.9 0.9 0.85) maxcolors " +
+           n + "\nset cbrange [-0.5:" + n +
+           "-0.5]\nset cbtics 0,1\nset cblabel 'class'\n"
+           "if (" +
+           n +
+           " > 20) set cbtics 0,10\n"
+           "plot cos(t), sin(t) lc rgb 'black' notitle, "
+           "'disk.dat' using 1:2:3 with points pt 7 ps 0.45 lc palette notitle");
 }
 
 /// adversarial.png: a row of clean images, the same attacked, and the difference
@@ -116,7 +112,7 @@ inline void draw_adversarial(const fs::path& run, const std::vector<float>& clea
                              const std::vector<float>& attacked, Index count, Index side,
                              Index channels, float epsilon, const std::string& title) {
   const Index gap = 2, cell = side + gap, width = count * cell, height = 3 * cell;
-  std::vector<std::uint8_t> rgb(std::size_t(width * height * 3), 255);
+  std::string rgb(std::size_t(width * height * 3), char(255));
   for (Index row = 0; row < 3; ++row)
     for (Index n = 0; n < count; ++n)
       for (Index y = 0; y < side; ++y)
@@ -129,21 +125,16 @@ inline void draw_adversarial(const fs::path& run, const std::vector<float>& clea
                             : row == 1 ? attacked[at]
                                        : 0.5F + (epsilon > 0 ? 0.5F * d / epsilon : 0.0F);
             rgb[std::size_t(((row * cell + y) * width + n * cell + x) * 3 + k)] =
-                std::uint8_t(std::clamp(v, 0.0F, 1.0F) * 255 + 0.5F);
+                char(std::uint8_t(std::clamp(v, 0.0F, 1.0F) * 255 + 0.5F));
           }
-  std::ofstream data(run / "adversarial.rgb", std::ios::binary);
-  data.write(reinterpret_cast<const char*>(rgb.data()), std::streamsize(rgb.size()));
-  data.close();
-  write_script(run / "adversarial.gp",
-               "set terminal pngcairo size " + std::to_string(width * 3 + 40) + "," +
-                   std::to_string(height * 3 + 70) + " font 'sans,11'\nset output '" +
-                   (run / "adversarial.png").string() + "'\nset title \"" + title +
-                   "\"\nunset tics\nunset border\nset lmargin 1\nset rmargin 1\n"
-                   "set size ratio -1\nplot '" +
-                   (run / "adversarial.rgb").string() + "' binary array=(" +
-                   std::to_string(width) + "," + std::to_string(height) +
-                   ") flipy format='%uchar%uchar%uchar' with rgbimage notitle\n");
-  gnuplot(run / "adversarial.gp");
+  cnn::replace_file(run / "adversarial.rgb", rgb);
+  draw(run, "adversarial",
+       std::to_string(width * 3 + 40) + "," + std::to_string(height * 3 + 70),
+       "set title \"" + title +
+           "\"\nunset tics\nunset border\nset lmargin 1\nset rmargin 1\n"
+           "set size ratio -1\nplot 'adversarial.rgb' binary array=(" +
+           std::to_string(width) + "," + std::to_string(height) +
+           ") flipy format='%uchar%uchar%uchar' with rgbimage notitle");
 }
 
 }  // namespace cifar

@@ -89,6 +89,18 @@ inline void complete(Options& o, const cnn::Dataset& train) {
   if (!o.net.projection) o.net.outputs = train.classes;
 }
 
+/// Drops the log lines of steps that a resumed run takes again.
+inline void forget_after(const fs::path& log, Index step) {
+  std::ifstream in(log);
+  std::string kept;
+  for (std::string line; std::getline(in, line);) {
+    const auto j = nlohmann::json::parse(line, nullptr, false);
+    if (!j.is_discarded() && j.at("step").get<Index>() <= step) kept += line + "\n";
+  }
+  in.close();
+  cnn::replace_file(log, kept);
+}
+
 /// Trains, or goes on where a checkpoint of the same configuration stopped.
 inline void train(Options& o, const cnn::Split& data) {
   complete(o, data.train);
@@ -112,6 +124,7 @@ inline void train(Options& o, const cnn::Split& data) {
     cnn::load_checkpoint(file, tensors(trainer.state()));
     const auto place = nlohmann::json::parse(meta.at("place"));
     trainer.restore(place);
+    forget_after(o.out / "log.jsonl", trainer.step());
     std::printf("resumed at step %td of %td\n", trainer.step(), trainer.steps());
   }
   std::printf(
@@ -191,7 +204,7 @@ inline void keep_result(const Options& o, const std::string& name,
                         const nlohmann::json& value) {
   auto j = results(o);
   j[name] = value;
-  write_script(o.out / "results.json", j.dump(2) + "\n");
+  cnn::replace_file(o.out / "results.json", j.dump(2) + "\n");
 }
 
 /// Linear probe of the trained encoder, of an untrained one beside it, and kNN.
@@ -244,70 +257,77 @@ inline Probe load_probe(const Options& o, const Model& model, int classes) {
   return p;
 }
 
-/// Accuracy under PGD for growing epsilon; an image broken once stays broken.
+/// Accuracy under FGSM and PGD for growing epsilon; an image broken once stays broken.
 inline void attack(const Options& o, const cnn::Split& data) {
   auto t = load_trained(o, data.train);
   std::optional<Probe> p;
   if (t.objective) p = load_probe(o, t.model, data.test.classes);
+  const Classifier classifier{t.model, p ? &*p : nullptr};
   const auto test = data.test.first(std::min(o.attacked, data.test.size()));
   const Index image = t.model.pixels();
-  std::vector<float> clean(std::size_t(test.size() * image)), shown = clean;
+  std::vector<float> clean(std::size_t(test.size() * image)), attacked = clean;
   each_batch(test, [&](Index first, Index n, const float* x) {
     std::copy_n(x, n * image, clean.data() + first * image);
   });
-  std::vector<std::uint8_t> broken(std::size_t(test.size()), 0);
-  std::vector<std::pair<double, double>> points;
-  nlohmann::json rows = nlohmann::json::array();
+  std::vector<std::uint8_t> broken_fgsm(std::size_t(test.size()), 0),
+      broken_pgd = broken_fgsm;
   auto epsilons = o.epsilons;
   std::sort(epsilons.begin(), epsilons.end());
   Progress bar("attack", long(test.size() * Index(epsilons.size())));
-  long done = 0;
+  const auto accuracy_under = [&](const Attack& a, std::vector<std::uint8_t>& broken,
+                                  AttackCounts& counts) {
+    attacked = clean;
+    for (Index first = 0; first < test.size(); first += eval_batch) {
+      const auto n = std::size_t(std::min(eval_batch, test.size() - first));
+      counts += classifier.attack(a, attacked.data() + first * image, Index(n),
+                                  {test.labels.data() + first, n}, o.train.seed,
+                                  {broken.data() + first, n});
+    }
+    return 1 -
+           double(std::accumulate(broken.begin(), broken.end(), 0)) / double(test.size());
+  };
+  nlohmann::json rows = nlohmann::json::array();
   for (const double e : epsilons) {
     Attack a = o.attack;
     a.epsilon = float(e / 255);
     AttackCounts counts;
-    auto x = clean;
-    for (Index first = 0; first < test.size(); first += eval_batch) {
-      const Index n = std::min(eval_batch, test.size() - first);
-      const std::span<const std::int32_t> labels(test.labels.data() + first,
-                                                 std::size_t(n));
-      std::uint8_t* const b = broken.data() + first;
-      const Classifier f{t.model, p ? &*p : nullptr};
-      counts += f.attack(a, x.data() + first * image, n, labels, o.train.seed,
-                         {b, std::size_t(n)});
-      bar.show(done += long(n));
-    }
-    const double robust = 1 - double(std::accumulate(broken.begin(), broken.end(), 0)) /
-                                  double(test.size());
-    points.emplace_back(e / 255, robust);
+    a.fgsm = true;
+    const double fgsm = accuracy_under(a, broken_fgsm, counts);
+    a.fgsm = false;
+    const double pgd = accuracy_under(a, broken_pgd, counts);
     rows.push_back({{"epsilon_255", e},
-                    {"accuracy", robust},
+                    {"fgsm", fgsm},
+                    {"pgd", pgd},
+                    {"pgd_steps", a.steps},
                     {"zero_gradients", counts.zero},
                     {"nonfinite_gradients", counts.nonfinite}});
     std::printf(
-        "attack: PGD-%td, epsilon %g/255: %.2f %% (%ld zero, %ld non-finite gradients)\n",
-        a.steps, e, 100 * robust, counts.zero, counts.nonfinite);
+        "attack: epsilon %g/255: FGSM %.2f %%, PGD-%td %.2f %% (%ld zero, %ld non-finite "
+        "gradients)\n",
+        e, 100 * fgsm, a.steps, 100 * pgd, counts.zero, counts.nonfinite);
     std::fflush(stdout);
-    shown = x;
+    bar.show(long(test.size() * Index(rows.size())));
   }
   keep_result(o, "attack", rows);
+  draw_robust(o.out, rows);
   const Index count = std::min<Index>(10, test.size());
-  const std::vector<float> few(clean.begin(), clean.begin() + count * image),
-      few_attacked(shown.begin(), shown.begin() + count * image);
   std::ostringstream title;
   title << "clean, attacked at " << epsilons.back() << "/255, difference enlarged";
-  draw_robust(o.out, points);
-  draw_adversarial(o.out, few, few_attacked, count, t.model.architecture().side,
-                   t.model.architecture().channels, float(epsilons.back() / 255),
-                   title.str());
+  draw_adversarial(o.out, {clean.begin(), clean.begin() + count * image},
+                   {attacked.begin(), attacked.begin() + count * image}, count,
+                   t.model.architecture().side, t.model.architecture().channels,
+                   float(epsilons.back() / 255), title.str());
 }
 
 inline void show(const Options& o, const cnn::Split& data) {
   draw_curves(o.out);
   auto t = load_trained(o, data.train);
   const auto test = data.test.first(std::min<Index>(2000, data.test.size()));
-  draw_disk(o.out, encode_all(t.model, test, t.objective != nullptr), test.labels);
-  std::printf("pictures: %s/{curves,disk,robust,adversarial}.png\n", o.out.c_str());
+  draw_disk(o.out, encode_all(t.model, test, t.objective != nullptr), test.labels,
+            test.classes);
+  for (const char* name : {"curves", "disk", "robust", "adversarial"})
+    if (const auto file = o.out / (std::string(name) + ".png"); fs::exists(file))
+      std::printf("picture: %s\n", file.c_str());
 }
 
 /// One row for each number of the run.
@@ -324,8 +344,14 @@ inline void table(const Options& o) {
   line("knn", "nearest neighbours under the manifold");
   if (r.contains("attack"))
     for (const auto& a : r["attack"])
-      std::printf("under PGD-%-3td epsilon %4g/255 %16s %6.2f %%\n", o.attack.steps,
-                  a["epsilon_255"].get<double>(), "", 100 * a["accuracy"].get<double>());
+      for (const char* const method : {"fgsm", "pgd"}) {
+        std::ostringstream text;
+        text << "under " << (method[0] == 'f' ? "FGSM" : "PGD-");
+        if (method[0] == 'p') text << a["pgd_steps"];
+        text << ", epsilon " << a["epsilon_255"].get<double>() << "/255";
+        std::printf("%-44s %6.2f %%\n", text.str().c_str(),
+                    100 * a[method].get<double>());
+      }
 }
 
 }  // namespace cifar

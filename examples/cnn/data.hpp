@@ -2,18 +2,13 @@
 // Fashion-MNIST.
 #pragma once
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <filesystem>
-#include <limits>
-#include <memory>
-#include <sstream>
-#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "file.hpp"
 
 namespace cnn {
 
@@ -47,52 +42,21 @@ struct Split {
 
 namespace detail {
 
-template <class... Parts>
-[[noreturn]] void file_error(const std::filesystem::path& path, const Parts&... parts) {
-  std::ostringstream text;
-  text << path.string() << ": ";
-  (text << ... << parts);
-  throw std::runtime_error(text.str());
-}
-
-/// A whole file, unpacked if it is gzip. limit bounds the memory that a broken file may
-/// ask for.
-inline std::vector<std::uint8_t> read_file(const std::filesystem::path& path,
-                                           std::size_t limit = std::size_t{1} << 30) {
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file{gzopen(path.c_str(), "rb"),
-                                                        gzclose};
-  if (!file) file_error(path, "cannot be opened");
-  std::vector<std::uint8_t> bytes;
-  for (;;) {
-    const std::size_t had = bytes.size(), piece = std::size_t{1} << 20;
-    if (had > limit) file_error(path, "is larger than ", limit, " bytes");
-    bytes.resize(had + piece);
-    const int got = gzread(file.get(), bytes.data() + had, unsigned(piece));
-    bytes.resize(had + std::size_t(std::max(got, 0)));
-    int code = Z_OK;
-    const std::string why = gzerror(file.get(), &code);  // begins with the path
-    if (got < 0 || (code != Z_OK && code != Z_STREAM_END))
-      file_error(path, "cannot be read after byte ", bytes.size(),
-                 why.substr(std::min(why.size(), why.rfind(':'))));
-    if (got == 0) return bytes;
-  }
-}
-
 /// Appends a CIFAR file of that many records: label bytes, of which the last counts, then
 /// the planes red, green, blue of 32 x 32.
-inline void append_cifar(Dataset& data, const std::filesystem::path& path,
-                         std::size_t label_bytes, std::size_t records) {
+inline void append_cifar(Dataset& data, const Path& path, std::size_t label_bytes,
+                         std::size_t records) {
   const std::size_t plane = 1024, record = label_bytes + 3 * plane;
   const auto bytes = read_file(path);
   if (bytes.size() != records * record)
-    file_error(path, "has ", bytes.size(), " bytes, it ends at byte ",
-               bytes.size() % record, " of record ", bytes.size() / record, ": must be ",
-               records, " records of ", record);
+    bad_file(path, "has ", bytes.size(), " bytes, it ends at byte ",
+             bytes.size() % record, " of record ", bytes.size() / record, ": must be ",
+             records, " records of ", record);
   for (std::size_t i = 0; i < records; ++i) {
     const int label = bytes[i * record + label_bytes - 1];
     if (label >= data.classes)
-      file_error(path, "record ", i, ": label ", label, " must be in [0, ", data.classes,
-                 ")");
+      bad_file(path, "record ", i, ": label ", label, " must be in [0, ", data.classes,
+               ")");
   }
   for (std::size_t i = 0; i < records; ++i) {
     const std::uint8_t* const r = bytes.data() + i * record;
@@ -109,47 +73,44 @@ inline std::uint32_t big_endian(const std::uint8_t* p) {
 }
 
 /// The body of an idx file of unsigned bytes and this many dimensions, which come back in
-/// dims.
-inline std::vector<std::uint8_t> read_idx(const std::filesystem::path& path,
-                                          std::vector<std::size_t>& dims) {
+/// dims; gzip by the name's end.
+inline Bytes read_idx(const Path& path, std::vector<std::size_t>& dims) {
   auto bytes = read_file(path);
+  if (path.extension() == ".gz") bytes = gunzip(path, std::move(bytes));
   const std::size_t head = 4 + 4 * dims.size();
-  if (bytes.size() < head)
-    file_error(path, "has ", bytes.size(), " bytes, no idx header");
+  if (bytes.size() < head) bad_file(path, "has ", bytes.size(), " bytes, no idx header");
   const std::uint32_t magic = big_endian(bytes.data()),
                       want = 0x800U + unsigned(dims.size());
-  if (magic != want) file_error(path, "magic number ", magic, ", must be ", want);
+  if (magic != want) bad_file(path, "magic number ", magic, ", must be ", want);
   std::size_t size = 1;
   for (std::size_t k = 0; k < dims.size(); ++k) {
     dims[k] = big_endian(bytes.data() + 4 + 4 * k);
     if (dims[k] == 0 || dims[k] > (std::size_t{1} << 30) / size)
-      file_error(path, "dimension ", k, " is ", dims[k]);
+      bad_file(path, "dimension ", k, " is ", dims[k]);
     size *= dims[k];
   }
   if (bytes.size() != head + size)
-    file_error(path, "has ", bytes.size() - head, " bytes of data, its header says ",
-               size);
+    bad_file(path, "has ", bytes.size() - head, " bytes of data, its header says ", size);
   bytes.erase(bytes.begin(), bytes.begin() + std::ptrdiff_t(head));
   return bytes;
 }
 
 /// Images and labels of Fashion-MNIST, 28 x 28 gray, with a border of zeros to 32 x 32.
-inline Dataset read_idx_pair(const std::filesystem::path& images,
-                             const std::filesystem::path& labels) {
+inline Dataset read_idx_pair(const Path& images, const Path& labels) {
   std::vector<std::size_t> shape(3), count(1);
   const auto pixels = read_idx(images, shape);
   const auto names = read_idx(labels, count);
   if (shape[1] > 32 || shape[2] > 32)
-    file_error(images, "images of ", shape[1], " x ", shape[2], ", at most 32 x 32");
+    bad_file(images, "images of ", shape[1], " x ", shape[2], ", at most 32 x 32");
   if (shape[0] != count[0])
-    file_error(labels, "has ", count[0], " labels for ", shape[0], " images");
+    bad_file(labels, "has ", count[0], " labels for ", shape[0], " images");
   Dataset d;
   d.channels = 1;
   const std::size_t top = (32 - shape[1]) / 2, left = (32 - shape[2]) / 2;
   d.pixels.assign(shape[0] * 1024, 0);
   for (std::size_t i = 0; i < shape[0]; ++i) {
     if (names[i] >= d.classes)
-      file_error(labels, "record ", i, ": label ", int(names[i]), " must be in [0, 10)");
+      bad_file(labels, "record ", i, ": label ", int(names[i]), " must be in [0, 10)");
     d.labels.push_back(names[i]);
     for (std::size_t y = 0; y < shape[1]; ++y)
       std::copy_n(pixels.data() + (i * shape[1] + y) * shape[2], shape[2],
@@ -164,7 +125,7 @@ inline Dataset read_idx_pair(const std::filesystem::path& images,
 /// folder or in its cifar-10-batches-bin, cifar-100-binary), or Fashion-MNIST's four idx
 /// files, packed or not.
 /// @throws std::runtime_error naming the file, the record and the value.
-inline Split load(const std::filesystem::path& folder) {
+inline Split load(const Path& folder) {
   namespace fs = std::filesystem;
   for (const auto& at : {folder, folder / "cifar-10-batches-bin"})
     if (fs::exists(at / "data_batch_1.bin")) {
@@ -190,8 +151,8 @@ inline Split load(const std::filesystem::path& folder) {
                                     folder / ("train-labels-idx1" + end)),
               detail::read_idx_pair(folder / ("t10k-images-idx3" + end),
                                     folder / ("t10k-labels-idx1" + end))};
-  detail::file_error(
-      folder, "holds none of data_batch_1.bin, train.bin, train-images-idx3-ubyte[.gz]");
+  bad_file(folder,
+           "holds none of data_batch_1.bin, train.bin, train-images-idx3-ubyte[.gz]");
 }
 
 }  // namespace cnn

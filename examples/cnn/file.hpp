@@ -155,4 +155,10 @@ inline void replace_file(const Path& file,
   folder.close(parent);
 }
 
+inline void replace_file(const Path& file, const std::string& text) {
+  const std::span<const std::uint8_t> part{
+      reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+  replace_file(file, {&part, 1});
+}
+
 }  // namespace cnn

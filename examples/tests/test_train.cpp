@@ -149,11 +149,11 @@ TEST_CASE("the commands: results, epsilon 0 is the clean accuracy, resuming, ref
   auto trained = cifar::load_trained(o, data.train);
   const auto some = data.test.first(20);
   CHECK(r["attack"][0]["epsilon_255"] == 0);
-  CHECK(r["attack"][0]["accuracy"].get<double>() ==
+  CHECK(r["attack"][0]["pgd"].get<double>() ==
         doctest::Approx(
             cifar::accuracy(cifar::encode_all(trained.model, some, true), some.labels)));
-  CHECK(r["attack"][1]["accuracy"] <= r["attack"][0]["accuracy"]);
-  CHECK(r["attack"][2]["accuracy"] <= r["attack"][1]["accuracy"]);
+  CHECK(r["attack"][1]["pgd"] <= r["attack"][0]["pgd"]);
+  CHECK(r["attack"][2]["pgd"] <= r["attack"][1]["pgd"]);
 
   // The finished run has nothing left to do; other options are refused.
   cifar::train(o, data);
