@@ -353,6 +353,35 @@ TEST_CASE("SupCon: anchors without positives leave the mean; none at all gives 0
   }
 }
 
+TEST_CASE("rows that are no anchors meet large logits and stay out") {
+  // cosine/tau reaches 200, beyond what exp holds in float
+  const auto x = random_rows<float>(100, 6, 1.0, 5);
+  Matrix<float> y = x;
+  y.bottomRows(50) = 1.01f * x.topRows(50);
+  const hcl::Cosine s{hcl::Sphere<float>{1}};
+  const hcl::Cosine exact{hcl::Sphere<double>{1}};
+  const Matrix<double> dx = x.cast<double>(), dy = y.cast<double>();
+  const float tau = 0.005f;
+  Matrix<float> g(100, 6), h(100, 6);
+  Matrix<double> dg(100, 6), dh(100, 6);
+  std::vector<int> labels(100);
+  for (std::size_t i = 0; i < 100; ++i) labels[i] = int(i < 90 ? i : i % 2);
+  for (const bool inside : {false, true}) {
+    const auto form = inside ? hcl::SupConForm::inside : hcl::SupConForm::outside;
+    const auto out = hcl::SupCon{s, tau, form}.value_and_grad(y, labels, g);
+    hcl::SupCon{exact, double(tau), form}.value_and_grad(dy, labels, dg);
+    CHECK(double(out.value) == doctest::Approx(naive_softmax(exact, double(tau), dy, dy,
+                                                             by_label(labels), inside)));
+    CHECK((g.cast<double>() - dg).norm() < 1e-4 * dg.norm());
+    CHECK(std::isfinite(out.grad_temperature));
+  }
+  const auto out = hcl::InfoNce{s, tau}.value_and_grad(x, y, g, h);
+  hcl::InfoNce{exact, double(tau)}.value_and_grad(dx, dy, dg, dh);
+  CHECK(std::isfinite(out.grad_temperature));
+  CHECK((g.cast<double>() - dg).norm() < 1e-4 * dg.norm());
+  CHECK((h.cast<double>() - dh).norm() < 1e-4 * dh.norm());
+}
+
 TEST_CASE("SupCon with one positive is NT-Xent") {
   const auto x = random_rows<float>(8, 4, 1.0, 2);
   Matrix<float> a(8, 4), b(8, 4);

@@ -53,6 +53,7 @@ class NtXent {
     const Index n = z.rows();
     expect(n > 0 && n % 2 == 0, "NtXent: z has ", n,
            " rows, must be two views, 2 x batch");
+    expect(n <= (2 << 24), "NtXent: z has ", n, " rows, at most 2^25 are supported");
     GramRows<S>::check(s_, "NtXent", "z", z);
     ws.reset();
     return detail::contrast_self<detail::Positives::outside>(

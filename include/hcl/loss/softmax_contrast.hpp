@@ -50,11 +50,14 @@ struct ContrastSide {
   /// anchor.
   void set(Index i, T g, Index positives, T weight) {
     group[i] = g;
-    share[i] = positives > 0 ? weight : T(0);
-    positive_share[i] = positives > 0 ? weight / T(positives) : T(0);
+    if (positives == 0) return;
+    anchors = true;
+    share[i] = weight;
+    positive_share[i] = weight / T(positives);
   }
 
   GramRows<S> rows;
+  bool anchors = false;  // there are some
   T *group, *share, *positive_share;
   T *top, *sum;  // running maximum and sum exp(l - top); top becomes the lse
   T *positive_top,
@@ -201,7 +204,7 @@ class SoftmaxContrast {
       std::fill(l + i * tile_size + cols, l + (i + 1) * tile_size, masked_logit<T>);
     }
     reduce_rows(l, rows, i0, j0);
-    if (!diag) reduce_columns(l, rows, cols, i0, j0);
+    if (!diag && y_.anchors) reduce_columns(l, rows, cols, i0, j0);
   }
 
   /// Folds the rows of a tile of logits into the running sums of the row side.
@@ -275,8 +278,8 @@ class SoftmaxContrast {
   double finish(Side& side) {
     double loss = 0;
     for (Index i = 0; i < side.rows.rows().rows(); ++i) {
-      if (side.share[i] == T(0)) {
-        side.top[i] = side.positive_top[i] = T(0);
+      if (side.share[i] == T(0)) {  // no anchor: exp(l - top) is 0 in backward, for any l
+        side.top[i] = side.positive_top[i] = -masked_logit<T>;
         continue;
       }
       const double lse = double(side.top[i]) + std::log(double(side.sum[i]));
