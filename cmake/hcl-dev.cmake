@@ -3,7 +3,7 @@ include(CheckCXXCompilerFlag)
 
 option(HCL_NATIVE "Compile for this machine's CPU (-march=native)" ON)
 option(HCL_SANITIZE "Address and undefined-behaviour sanitizers" OFF)
-option(HCL_NIGHTLY "Also build the tests that take long" OFF)
+option(HCL_SHORT "Fewer instances in the tests that compile for minutes under sanitizers" OFF)
 
 add_library(hcl-dev INTERFACE)
 target_link_libraries(hcl-dev INTERFACE hcl::hcl)
@@ -12,7 +12,7 @@ target_compile_options(hcl-dev INTERFACE -Wall -Wextra -Wpedantic -Wconversion -
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(hcl-dev INTERFACE -Wno-maybe-uninitialized -Wno-uninitialized)
 endif()
-target_compile_definitions(hcl-dev INTERFACE $<$<BOOL:${HCL_NIGHTLY}>:HCL_NIGHTLY=1>)
+target_compile_definitions(hcl-dev INTERFACE $<$<BOOL:${HCL_SHORT}>:HCL_SHORT=1>)
 if(HCL_NATIVE)
   check_cxx_compiler_flag(-march=native HCL_HAS_MARCH_NATIVE)
   if(HCL_HAS_MARCH_NATIVE)

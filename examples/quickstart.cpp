@@ -1,5 +1,4 @@
-// Features of an encoder -> clip -> Poincare ball -> NT-Xent, and the gradient all the
-// way back.
+// Features of an encoder -> clip -> Poincare ball -> NT-Xent, and the gradient back.
 #include <cstdio>
 #include <hcl/hcl.hpp>
 
