@@ -281,9 +281,9 @@ void check_similarity(std::initializer_list<Kind> kinds) {
 #if defined(HCL_SHORT)
 #define HCL_TEST_SIMILARITIES DistBall, InnerLorentz, Mixed
 #else
-#define HCL_TEST_SIMILARITIES                                                           \
-  DistBall, DistLorentz, DistSphere, DistEuclidean, Dist2Ball, Dist2Lorentz,            \
-      Dist2Sphere, Dist2Euclidean, CosBall, CosLorentz, CosSphere, CosEuclidean,        \
+#define HCL_TEST_SIMILARITIES                                                    \
+  DistBall, DistLorentz, DistSphere, DistEuclidean, Dist2Ball, Dist2Lorentz,     \
+      Dist2Sphere, Dist2Euclidean, CosBall, CosLorentz, CosSphere, CosEuclidean, \
       InnerBall, InnerLorentz, InnerSphere, InnerEuclidean, Mixed
 #endif
 
