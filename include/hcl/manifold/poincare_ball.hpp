@@ -84,7 +84,8 @@ class PoincareBall {
     const W n = norm2<T>(z), a = gap(n);
     detail::scale<T>(asinhc(detail::root(W(W(c_) * n / a))) / sqrt(a), z, out);
   }
-  /// gv += J^T gz, gc += <gz, dz/dc> for z = expmap0(v).
+  /// gv += J^T gz, gc += <gz, dz/dc> for z = expmap0(v), of the formula itself also where
+  /// its value is rounded back from the rim: a loss then still pulls v inwards.
   void expmap0_vjp(Point<T> v, Point<T> gz, Grad<T> gv, T& gc) const {
     using std::sqrt;
     const W s = sqrt(W(c_)) * detail::length<T>(v);
