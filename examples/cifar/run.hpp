@@ -2,14 +2,17 @@
 // all four.
 #pragma once
 
-#include <iostream>
-#include <optional>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
 
-#include "cnn/generate.hpp"
-#include "pictures.hpp"
+#include "cnn/checkpoint.hpp"
 #include "train.hpp"
 
 namespace cifar {
+
+namespace fs = std::filesystem;
 
 /// What the command line says.
 struct Options {
@@ -25,143 +28,14 @@ struct Options {
   Index attacked = 1000;                        ///< test images
 };
 
-inline cnn::Split load_data(const Options& o) {
-  auto split = o.data.empty() ? cnn::generate() : cnn::load(o.data);
-  if (o.limit_train > 0) split.train = split.train.first(o.limit_train);
-  if (o.limit_test > 0) split.test = split.test.first(o.limit_test);
-  std::printf("data: %s, %td training and %td test images of %d x %d x %d, %d classes\n",
-              split.name.c_str(), split.train.size(), split.test.size(),
-              split.train.height, split.train.width, split.train.channels,
-              split.train.classes);
-  return split;
-}
-
-/// What a checkpoint says of itself, enough to build the model again.
-inline nlohmann::json describe(const Options& o) {
-  const auto& t = o.train;
-  const auto& g = t.geometry;
-  return {{"task", o.task},
-          {"net", o.net.net},
-          {"width", o.net.width},
-          {"channels", o.net.channels},
-          {"outputs", o.net.outputs},
-          {"manifold", g.manifold},
-          {"similarity", g.similarity},
-          {"form", g.form},
-          {"c", g.c},
-          {"clip", g.clip},
-          {"temperature", g.temperature},
-          {"learn_c", t.learn_c},
-          {"epochs", t.epochs},
-          {"batch", t.batch},
-          {"optimizer", t.optimizer},
-          {"lr", t.lr},
-          {"weight_decay", t.weight_decay},
-          {"smoothing", t.smoothing},
-          {"warm_up", t.warm_up},
-          {"robust", t.robust},
-          {"robust_epsilon", t.attack.epsilon},
-          {"robust_steps", t.attack.steps},
-          {"robust_step_size", t.attack.step_size},
-          {"seed", t.seed},
-          {"train_images", o.limit_train}};
-}
-
-inline std::vector<cnn::NamedTensor> tensors(
-    const std::vector<cnn::NamedBuffer>& buffers) {
-  std::vector<cnn::NamedTensor> all;
-  for (const auto& b : buffers)
-    all.push_back({b.name, {Index(b.value.size())}, b.value.data()});
-  return all;
-}
+/// The images of a folder, or generated ones, cut to the limits.
+cnn::Split load_data(const Options& o);
 
 /// Completes what follows from the data and the task.
-inline void complete(Options& o, const cnn::Dataset& train) {
-  static const std::map<std::string, Task> tasks{{"ssl", Task::self_supervised},
-                                                 {"supcon", Task::supervised},
-                                                 {"ce", Task::cross_entropy}};
-  const auto found = tasks.find(o.task);
-  hcl::expect(found != tasks.end(), "task '", o.task, "': known are ssl, supcon, ce");
-  o.train.task = found->second;
-  o.net.channels = train.channels;
-  o.net.side = train.height;
-  o.net.projection = o.train.task != Task::cross_entropy;
-  if (!o.net.projection) o.net.outputs = train.classes;
-}
+void complete(Options& o, const cnn::Dataset& train);
 
-/// Drops the log lines of steps that a resumed run takes again.
-inline void forget_after(const fs::path& log, Index step) {
-  std::ifstream in(log);
-  std::string kept;
-  for (std::string line; std::getline(in, line);) {
-    const auto j = nlohmann::json::parse(line, nullptr, false);
-    if (!j.is_discarded() && j.at("step").get<Index>() <= step) kept += line + "\n";
-  }
-  in.close();
-  cnn::replace_file(log, kept);
-}
-
-/// Trains, or goes on where a checkpoint of the same configuration stopped.
-inline void train(Options& o, const cnn::Split& data) {
-  complete(o, data.train);
-  fs::create_directories(o.out);
-  Model model(o.net, o.train.seed);
-  Trainer trainer(model, data.train, o.train);
-  const fs::path file = o.out / "checkpoint.safetensors";
-  const auto config = describe(o);
-  const auto save = [&] {
-    cnn::save_checkpoint(file, tensors(trainer.state()),
-                         {{"config", config.dump()}, {"place", trainer.place().dump()}});
-  };
-  if (fs::exists(file)) {
-    const auto meta = cnn::read_checkpoint_metadata(file);
-    if (meta.at("config") != config.dump())
-      throw std::runtime_error(
-          file.string() +
-          ": was written with other options; remove it or choose another "
-          "--out.\n  there: " +
-          meta.at("config") + "\n  here:  " + config.dump());
-    cnn::load_checkpoint(file, tensors(trainer.state()));
-    const auto place = nlohmann::json::parse(meta.at("place"));
-    trainer.restore(place);
-    forget_after(o.out / "log.jsonl", trainer.step());
-    std::printf("resumed at step %td of %td\n", trainer.step(), trainer.steps());
-  }
-  std::printf(
-      "train: %s, %s, %td numbers to learn, %td epochs of %td steps of %td samples\n",
-      o.task.c_str(), o.net.net.c_str(), model.size(), o.train.epochs,
-      trainer.steps_an_epoch(), o.train.batch);
-  std::ofstream log(o.out / "log.jsonl", std::ios::app);
-  const auto start = std::chrono::steady_clock::now();
-  Progress bar("train", long(trainer.steps()), long(trainer.step()));
-  while (trainer.step() < trainer.steps() && !interrupted) {
-    trainer.run_step();
-    bar.show(long(trainer.step()), "loss " + std::to_string(trainer.mean_loss()));
-    const bool epoch_done = trainer.step() % trainer.steps_an_epoch() == 0;
-    if (epoch_done) {
-      const double s =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      nlohmann::json line{{"epoch", trainer.step() / trainer.steps_an_epoch()},
-                          {"step", trainer.step()},
-                          {"loss", trainer.mean_loss()},
-                          {"c", trainer.geometry().c},
-                          {"seconds", s}};
-      if (o.train.task == Task::cross_entropy)
-        line["test_accuracy"] =
-            accuracy(encode_all(model, data.test, true), data.test.labels);
-      log << line.dump() << std::endl;
-      std::printf("%s\n", line.dump().c_str());
-      std::fflush(stdout);
-      trainer.start_epoch();
-    }
-    if (epoch_done || (o.save_every > 0 && trainer.step() % o.save_every == 0)) save();
-  }
-  if (interrupted) {
-    save();
-    throw std::runtime_error(
-        "interrupted; the checkpoint is kept, the same command goes on");
-  }
-}
+/// As a checkpoint takes them.
+std::vector<cnn::NamedTensor> tensors(const std::vector<cnn::NamedBuffer>& buffers);
 
 /// A trained model, and the options it was trained with where the caller did not say.
 struct Trained {
@@ -170,188 +44,24 @@ struct Trained {
   nlohmann::json config;
 };
 
-inline Trained load_trained(const Options& o, const cnn::Dataset& like) {
-  const fs::path file = o.out / "checkpoint.safetensors";
-  if (!fs::exists(file))
-    throw std::runtime_error(file.string() + ": no such checkpoint; train first");
-  const auto meta = cnn::read_checkpoint_metadata(file);
-  const auto c = nlohmann::json::parse(meta.at("config"));
-  Options of;
-  of.task = c.at("task");
-  of.net.net = c.at("net"), of.net.width = c.at("width"),
-  of.net.outputs = c.at("outputs");
-  auto& t = of.train;
-  t.geometry = {c.at("manifold"), c.at("similarity"), c.at("form"),
-                c.at("c"),        c.at("clip"),       c.at("temperature")};
-  t.optimizer = c.at("optimizer"), t.batch = c.at("batch");
-  complete(of, like);
-  hcl::expect(c.at("channels") == like.channels, file.string(), ": trained on images of ",
-              c.at("channels").dump(), " channels, these have ", like.channels);
-  Trained r{Model(of.net, 1), nullptr, c};
-  Trainer loader(r.model, like, t);
-  cnn::load_checkpoint(file, tensors(loader.state()));
-  if (t.task != Task::cross_entropy) r.objective = make_objective(loader.geometry());
-  return r;
-}
+Trained load_trained(const Options& o, const cnn::Dataset& like);
 
 /// Numbers of a run that the table at the end shows, kept in results.json.
-inline nlohmann::json results(const Options& o) {
-  std::ifstream in(o.out / "results.json");
-  auto j = nlohmann::json::parse(in, nullptr, false);
-  return j.is_discarded() ? nlohmann::json::object() : j;
-}
-inline void keep_result(const Options& o, const std::string& name,
-                        const nlohmann::json& value) {
-  auto j = results(o);
-  j[name] = value;
-  cnn::replace_file(o.out / "results.json", j.dump(2) + "\n");
-}
+nlohmann::json results(const Options& o);
+
+/// Trains, or goes on where a checkpoint of the same configuration stopped.
+void train(Options& o, const cnn::Split& data);
 
 /// Linear probe of the trained encoder, of an untrained one beside it, and kNN.
-inline void probe(const Options& o, const cnn::Split& data) {
-  auto t = load_trained(o, data.train);
-  const auto &train = data.train, &test = data.test;
-  const auto measure = [&](Model& m, Probe& p) {
-    const Matrix f = encode_all(m, train, false);
-    p = train_probe(f, train.labels, train.classes, o.probe_epochs, o.train.seed);
-    return accuracy(p.logits(encode_all(m, test, false)), test.labels);
-  };
-  Probe p, q;
-  const double linear = measure(t.model, p);
-  cnn::save_checkpoint(
-      o.out / "probe.safetensors",
-      std::vector<cnn::NamedTensor>{
-          {"weight", {p.weight.rows(), p.weight.cols()}, p.weight.data()},
-          {"bias", {p.bias.size()}, p.bias.data()}},
-      {});
-  Model fresh(t.model.architecture(), o.train.seed + 77);
-  const double untrained = measure(fresh, q);
-  std::printf("probe: linear %.2f %%, untrained encoder %.2f %%\n", 100 * linear,
-              100 * untrained);
-  keep_result(o, "linear_probe", linear);
-  keep_result(o, "untrained_probe", untrained);
-  if (t.objective) {
-    const double knn =
-        knn_accuracy(*t.objective, encode_all(t.model, train, true), train.labels,
-                     encode_all(t.model, test, true), test.labels, train.classes,
-                     std::min(o.knn, train.size()));
-    std::printf("probe: %td nearest under the model's own similarity %.2f %%\n", o.knn,
-                100 * knn);
-    keep_result(o, "knn", knn);
-  } else {
-    const double head = accuracy(encode_all(t.model, test, true), test.labels);
-    std::printf("probe: the trained classifier itself %.2f %%\n", 100 * head);
-    keep_result(o, "classifier", head);
-  }
-}
-
-/// The linear classifier that an attack faces: a probe of the features, or the trained
-/// head.
-inline Probe load_probe(const Options& o, const Model& model, int classes) {
-  Probe p{Matrix(classes, model.features()), Eigen::RowVectorXf(classes)};
-  cnn::load_checkpoint(
-      o.out / "probe.safetensors",
-      std::vector<cnn::NamedTensor>{
-          {"weight", {p.weight.rows(), p.weight.cols()}, p.weight.data()},
-          {"bias", {p.bias.size()}, p.bias.data()}});
-  return p;
-}
+void probe(const Options& o, const cnn::Split& data);
 
 /// Accuracy under FGSM and PGD for growing epsilon; an image broken once stays broken.
-inline void attack(const Options& o, const cnn::Split& data) {
-  auto t = load_trained(o, data.train);
-  std::optional<Probe> p;
-  if (t.objective) p = load_probe(o, t.model, data.test.classes);
-  const Classifier classifier{t.model, p ? &*p : nullptr};
-  const auto test = data.test.first(std::min(o.attacked, data.test.size()));
-  const Index image = t.model.pixels();
-  std::vector<float> clean(std::size_t(test.size() * image)), attacked = clean;
-  each_batch(test, [&](Index first, Index n, const float* x) {
-    std::copy_n(x, n * image, clean.data() + first * image);
-  });
-  std::vector<std::uint8_t> broken_fgsm(std::size_t(test.size()), 0),
-      broken_pgd = broken_fgsm;
-  auto epsilons = o.epsilons;
-  std::sort(epsilons.begin(), epsilons.end());
-  Progress bar("attack", long(test.size() * Index(epsilons.size())));
-  const auto accuracy_under = [&](const Attack& a, std::vector<std::uint8_t>& broken,
-                                  AttackCounts& counts) {
-    attacked = clean;
-    for (Index first = 0; first < test.size(); first += eval_batch) {
-      const auto n = std::size_t(std::min(eval_batch, test.size() - first));
-      counts += classifier.attack(a, attacked.data() + first * image, Index(n),
-                                  {test.labels.data() + first, n}, o.train.seed,
-                                  {broken.data() + first, n});
-    }
-    return 1 -
-           double(std::accumulate(broken.begin(), broken.end(), 0)) / double(test.size());
-  };
-  nlohmann::json rows = nlohmann::json::array();
-  for (const double e : epsilons) {
-    Attack a = o.attack;
-    a.epsilon = float(e / 255);
-    AttackCounts counts;
-    a.fgsm = true;
-    const double fgsm = accuracy_under(a, broken_fgsm, counts);
-    a.fgsm = false;
-    const double pgd = accuracy_under(a, broken_pgd, counts);
-    rows.push_back({{"epsilon_255", e},
-                    {"fgsm", fgsm},
-                    {"pgd", pgd},
-                    {"pgd_steps", a.steps},
-                    {"zero_gradients", counts.zero},
-                    {"nonfinite_gradients", counts.nonfinite}});
-    std::printf(
-        "attack: epsilon %g/255: FGSM %.2f %%, PGD-%td %.2f %% (%ld zero, %ld non-finite "
-        "gradients)\n",
-        e, 100 * fgsm, a.steps, 100 * pgd, counts.zero, counts.nonfinite);
-    std::fflush(stdout);
-    bar.show(long(test.size() * Index(rows.size())));
-  }
-  keep_result(o, "attack", rows);
-  draw_robust(o.out, rows);
-  const Index count = std::min<Index>(10, test.size());
-  std::ostringstream title;
-  title << "clean, attacked at " << epsilons.back() << "/255, difference enlarged";
-  draw_adversarial(o.out, {clean.begin(), clean.begin() + count * image},
-                   {attacked.begin(), attacked.begin() + count * image}, count,
-                   t.model.architecture().side, t.model.architecture().channels,
-                   float(epsilons.back() / 255), title.str());
-}
+void attack(const Options& o, const cnn::Split& data);
 
-inline void show(const Options& o, const cnn::Split& data) {
-  draw_curves(o.out);
-  auto t = load_trained(o, data.train);
-  const auto test = data.test.first(std::min<Index>(2000, data.test.size()));
-  draw_disk(o.out, encode_all(t.model, test, t.objective != nullptr), test.labels,
-            test.classes);
-  for (const char* name : {"curves", "disk", "robust", "adversarial"})
-    if (const auto file = o.out / (std::string(name) + ".png"); fs::exists(file))
-      std::printf("picture: %s\n", file.c_str());
-}
+/// Draws the curves of the training and the test images in the Poincare disk.
+void show(const Options& o, const cnn::Split& data);
 
 /// One row for each number of the run.
-inline void table(const Options& o) {
-  const auto r = results(o);
-  std::printf("\n%-44s %8s\n", "result", "value");
-  const auto line = [&](const char* key, const char* text) {
-    if (r.contains(key))
-      std::printf("%-44s %6.2f %%\n", text, 100 * r[key].get<double>());
-  };
-  line("classifier", "test accuracy of the classifier");
-  line("linear_probe", "linear probe");
-  line("untrained_probe", "linear probe of the untrained network");
-  line("knn", "nearest neighbours under the manifold");
-  if (r.contains("attack"))
-    for (const auto& a : r["attack"])
-      for (const char* const method : {"fgsm", "pgd"}) {
-        std::ostringstream text;
-        text << "under " << (method[0] == 'f' ? "FGSM" : "PGD-");
-        if (method[0] == 'p') text << a["pgd_steps"];
-        text << ", epsilon " << a["epsilon_255"].get<double>() << "/255";
-        std::printf("%-44s %6.2f %%\n", text.str().c_str(),
-                    100 * a[method].get<double>());
-      }
-}
+void table(const Options& o);
 
 }  // namespace cifar

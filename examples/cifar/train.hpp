@@ -2,21 +2,17 @@
 // step.
 #pragma once
 
-#include <chrono>
+#include <cmath>
 #include <csignal>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <sstream>
+#include <random>
+#include <stdexcept>
+#include <string>
 
 #include "attack.hpp"
-#include "cnn/checkpoint.hpp"
-#include "cnn/random.hpp"
 #include "evaluate.hpp"
-#include "progress.hpp"
 
 namespace cifar {
 

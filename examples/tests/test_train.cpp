@@ -7,7 +7,11 @@
 #include <omp.h>
 #endif
 
+#include <fstream>
+#include <iterator>
+
 #include "cifar/run.hpp"
+#include "cnn/generate.hpp"
 
 namespace {
 
