@@ -78,7 +78,8 @@ inline void draw_robust(const fs::path& run, const nlohmann::json& rows) {
 /// origin are projected on their two principal axes, scaled to the disk and mapped back
 /// by expmap0.
 inline void draw_disk(const fs::path& run, const Matrix& tangent,
-                      const std::vector<std::int32_t>& labels, int classes) {
+                      const std::vector<std::int32_t>& labels, int classes,
+                      const std::vector<std::string>& names) {
   const Eigen::RowVectorXf mean = tangent.colwise().mean();
   const Matrix centred = tangent.rowwise() - mean;
   const Eigen::MatrixXf cov = centred.transpose() * centred;
@@ -93,15 +94,19 @@ inline void draw_disk(const fs::path& run, const Matrix& tangent,
     data << disk(i, 0) << ' ' << disk(i, 1) << ' ' << labels[std::size_t(i)] << '\n';
   cnn::replace_file(run / "disk.dat", data.str());
   const std::string n = std::to_string(classes);
-  draw(run, "disk", "760,720",
-       "set size square\nset xrange [-1.02:1.02]\nset yrange [-1.02:1.02]\n"
+  std::string tics = classes > 20 ? "set cbtics 0,10\n" : "set cbtics 0,1\n";
+  if (!names.empty()) {
+    tics = "set cbtics (";
+    for (std::size_t k = 0; k < names.size(); ++k)
+      tics += (k > 0 ? ", '" : "'") + names[k] + "' " + std::to_string(k);
+    tics += ")\n";
+  }
+  draw(run, "disk", "900,720",
+       "set size square\nset rmargin 18\nset xrange [-1.02:1.02]\nset yrange "
+       "[-1.02:1.02]\n"
        "unset tics\nset border 0\nset parametric\nset trange [0:2*pi]\n"
        "set palette model HSV defined (0 0 0.9 0.85, 1 0.9 0.9 0.85) maxcolors " +
-           n + "\nset cbrange [-0.5:" + n +
-           "-0.5]\nset cbtics 0,1\nset cblabel 'class'\n"
-           "if (" +
-           n +
-           " > 20) set cbtics 0,10\n"
+           n + "\nset cbrange [-0.5:" + n + "-0.5]\n" + tics +
            "plot cos(t), sin(t) lc rgb 'black' notitle, "
            "'disk.dat' using 1:2:3 with points pt 7 ps 0.45 lc palette notitle");
 }

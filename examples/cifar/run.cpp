@@ -248,6 +248,7 @@ void attack(const Options& o, const cnn::Split& data) {
   std::vector<std::uint8_t> broken_fgsm(std::size_t(test.size()), 0),
       broken_pgd = broken_fgsm;
   auto epsilons = o.epsilons;
+  hcl::expect(!epsilons.empty(), "attack: no epsilons");
   std::sort(epsilons.begin(), epsilons.end());
   Progress bar("attack", long(test.size() * Index(epsilons.size())));
   const auto accuracy_under = [&](const Attack& a, std::vector<std::uint8_t>& broken,
@@ -286,11 +287,18 @@ void attack(const Options& o, const cnn::Split& data) {
   }
   keep_result(o, "attack", rows);
   draw_robust(o.out, rows);
-  const Index count = std::min<Index>(10, test.size());
+  // Images that were wrong from the start were left alone: they would show nothing.
+  std::vector<float> before, after;
+  for (Index i = 0; i < test.size() && Index(before.size()) < 10 * image; ++i) {
+    const auto a = clean.begin() + i * image, b = attacked.begin() + i * image;
+    if (epsilons.back() > 0 && std::equal(a, a + image, b)) continue;
+    before.insert(before.end(), a, a + image);
+    after.insert(after.end(), b, b + image);
+  }
   std::ostringstream title;
   title << "clean, attacked at " << epsilons.back() << "/255, difference enlarged";
-  draw_adversarial(o.out, {clean.begin(), clean.begin() + count * image},
-                   {attacked.begin(), attacked.begin() + count * image}, count,
+  if (before.empty()) return;
+  draw_adversarial(o.out, before, after, Index(before.size()) / image,
                    t.model.architecture().side, t.model.architecture().channels,
                    float(epsilons.back() / 255), title.str());
 }
@@ -300,7 +308,7 @@ void show(const Options& o, const cnn::Split& data) {
   auto t = load_trained(o, data.train);
   const auto test = data.test.first(std::min<Index>(2000, data.test.size()));
   draw_disk(o.out, encode_all(t.model, test, t.objective != nullptr), test.labels,
-            test.classes);
+            test.classes, data.class_names);
   for (const char* name : {"curves", "disk", "robust", "adversarial"})
     if (const auto file = o.out / (std::string(name) + ".png"); fs::exists(file))
       std::printf("picture: %s\n", file.c_str());

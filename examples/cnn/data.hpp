@@ -38,6 +38,7 @@ struct Dataset {
 struct Split {
   std::string name;
   Dataset train, test;
+  std::vector<std::string> class_names;  ///< in the order of the labels, or none
 };
 
 namespace detail {
@@ -129,7 +130,11 @@ inline Split load(const Path& folder) {
   namespace fs = std::filesystem;
   for (const auto& at : {folder, folder / "cifar-10-batches-bin"})
     if (fs::exists(at / "data_batch_1.bin")) {
-      Split s{"CIFAR-10", {}, {}};
+      Split s{"CIFAR-10",
+              {},
+              {},
+              {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse",
+               "ship", "truck"}};
       for (int k = 1; k <= 5; ++k)
         detail::append_cifar(s.train, at / ("data_batch_" + std::to_string(k) + ".bin"),
                              1, 10000);
@@ -138,7 +143,7 @@ inline Split load(const Path& folder) {
     }
   for (const auto& at : {folder, folder / "cifar-100-binary"})
     if (fs::exists(at / "train.bin")) {
-      Split s{"CIFAR-100", {}, {}};
+      Split s{"CIFAR-100", {}, {}, {}};
       s.train.classes = s.test.classes = 100;
       detail::append_cifar(s.train, at / "train.bin", 2, 50000);
       detail::append_cifar(s.test, at / "test.bin", 2, 10000);
@@ -150,7 +155,9 @@ inline Split load(const Path& folder) {
               detail::read_idx_pair(folder / ("train-images-idx3" + end),
                                     folder / ("train-labels-idx1" + end)),
               detail::read_idx_pair(folder / ("t10k-images-idx3" + end),
-                                    folder / ("t10k-labels-idx1" + end))};
+                                    folder / ("t10k-labels-idx1" + end)),
+              {"T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt",
+               "sneaker", "bag", "boot"}};
   bad_file(folder,
            "holds none of data_batch_1.bin, train.bin, train-images-idx3-ubyte[.gz]");
 }

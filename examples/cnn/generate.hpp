@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numbers>
+#include <string>
 
 #include "data.hpp"
 #include "hcl/core/error.hpp"
@@ -171,6 +172,11 @@ inline Split generate(const GeneratorOptions& options = {}) {
   split.name = "generated";
   split.train = generate_images(options, 0, options.train);
   split.test = generate_images(options, 1, options.test);
+  constexpr const char* shapes[] = {"disk", "square", "triangle", "cross", "ring"};
+  constexpr const char* textures[] = {"plain", "stripes", "checks", "dots"};
+  for (int s = 0; s < options.shapes; ++s)
+    for (int t = 0; t < options.textures; ++t)
+      split.class_names.push_back(std::string(shapes[s]) + " " + textures[t]);
   return split;
 }
 

@@ -145,7 +145,7 @@ TEST_CASE("the commands: results, epsilon 0 is the clean accuracy, resuming, ref
   auto o = options("ce");
   o.out = folder.path / "run";
   o.attacked = 20, o.epsilons = {8, 0, 2}, o.attack.steps = 3;
-  const cnn::Split data{"generated", images(), images().first(24)};
+  const cnn::Split data{"generated", images(), images().first(24), {}};
   cifar::train(o, data);
   cifar::probe(o, data);
   cifar::attack(o, data);
@@ -174,7 +174,7 @@ TEST_CASE(
     "an interrupt keeps a checkpoint, and the same command ends as an unbroken run") {
   const Folder folder;
   auto o = options("ssl");
-  const cnn::Split data{"generated", images(), images().first(24)};
+  const cnn::Split data{"generated", images(), images().first(24), {}};
   const auto slurp = [](const fs::path& p) {
     std::ifstream in(p, std::ios::binary);
     return std::string{std::istreambuf_iterator<char>(in), {}};
