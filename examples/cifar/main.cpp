@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
     c->add_option("--weight-decay", t.weight_decay);
     c->add_option("--smoothing", t.smoothing, "of the labels, cross-entropy only");
     c->add_option("--warm-up", t.warm_up, "epochs");
+    c->add_option("--augment", t.augment,
+                  "simclr; crop: shift and flip only; auto: crop for ce, else simclr");
     c->add_flag("--robust", t.robust, "train on attacked images");
     c->add_option("--robust-epsilon", robust_epsilon, "of that attack, in 1/255");
     c->add_option("--robust-steps", t.attack.steps);

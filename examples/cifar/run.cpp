@@ -36,6 +36,7 @@ nlohmann::json describe(const Options& o) {
           {"weight_decay", t.weight_decay},
           {"smoothing", t.smoothing},
           {"warm_up", t.warm_up},
+          {"augment", t.augment},
           {"robust", t.robust},
           {"robust_epsilon", t.attack.epsilon},
           {"robust_steps", t.attack.steps},

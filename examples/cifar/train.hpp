@@ -26,7 +26,8 @@ struct TrainOptions {
         batch = 256;  ///< samples a step; the contrastive tasks see two views of each
   std::string optimizer = "sgd";  ///< sgd, adamw, lars
   float lr = 0.2F, weight_decay = 5e-4F, smoothing = 0.1F;
-  double warm_up = 1;  ///< epochs
+  double warm_up = 1;            ///< epochs
+  std::string augment = "auto";  ///< simclr, crop; auto is crop for cross-entropy only
   bool robust = false;
   Attack attack{.steps = 3, .step_size = 4.0F / 255};
   std::uint64_t seed = 1;
@@ -47,6 +48,8 @@ class Trainer {
         rate_{.peak = o.lr,
               .warm_up = Index(o.warm_up * double(steps_an_epoch_)),
               .total = o.epochs * steps_an_epoch_} {
+    hcl::expect(o.augment == "auto" || o.augment == "simclr" || o.augment == "crop",
+                "augment '", o.augment, "': known are auto, simclr, crop");
     hcl::expect(steps_an_epoch_ > 0, "train: batch ", o.batch, " is larger than the ",
                 data.size(), " training images");
     const Index most = rows();
@@ -132,13 +135,18 @@ class Trainer {
     labels_.clear();
     for (const Index i : samples) labels_.push_back(data_.labels[std::size_t(i)]);
     const auto e = std::uint64_t(epoch);
+    const auto draw = [&](std::uint64_t stream, float* x) {
+      if (strong_)
+        simclr_(data_, samples, o_.seed, stream, x);
+      else
+        supervised_(data_, samples, o_.seed, stream, x);
+    };
     if (!contrastive()) {
-      supervised_(data_, samples, o_.seed, e, x_.data());
+      draw(e, x_.data());
       return;
     }
-    const Index view = o_.batch * model_.pixels();
-    simclr_(data_, samples, o_.seed, 2 * e, x_.data());
-    simclr_(data_, samples, o_.seed, 2 * e + 1, x_.data() + view);
+    draw(2 * e, x_.data());
+    draw(2 * e + 1, x_.data() + o_.batch * model_.pixels());
     for (Index copies = 1; copies * o_.batch < rows(); ++copies)
       for (Index i = 0; i < o_.batch; ++i) labels_.push_back(labels_[std::size_t(i)]);
   }
@@ -225,6 +233,7 @@ class Trainer {
   cnn::CosineSchedule rate_;
   cnn::SimclrAugment simclr_;
   cnn::SupervisedAugment supervised_;
+  bool strong_ = o_.augment == "simclr" || (o_.augment == "auto" && contrastive());
   std::unique_ptr<Objective> objective_;
   cnn::Buffer<float> x_;
   Matrix grad_, other_grad_;

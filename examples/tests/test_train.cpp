@@ -210,5 +210,6 @@ TEST_CASE("options out of range are told by name") {
   told([](auto& o) { o.train.geometry.temperature = 0; }, "temperature");
   told([](auto& o) { o.train.geometry.c = -1; }, "c = -1");
   told([](auto& o) { o.train.geometry.clip = 0; }, "r = 0");
+  told([](auto& o) { o.train.augment = "x"; }, "augment 'x'");
   told([](auto& o) { o.train.batch = 61; }, "batch 61");
 }
