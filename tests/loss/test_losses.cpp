@@ -398,3 +398,53 @@ TEST_CASE("SupCon with one positive is NT-Xent") {
   CHECK(l.value == m.value);
   CHECK(a == b);
 }
+
+TEST_CASE("a batch that is nearly solved keeps its digits") {
+  // Losses of 1e-4 beside logits of -20: a difference of the two has lost them in float.
+  const Eigen::Index half = 120, d = 64;
+  const auto unit = [&](unsigned seed) {
+    return Matrix<double>(random_rows<double>(half, d, 1.0, seed).rowwise().normalized());
+  };
+  const Matrix<double> first = unit(1),
+                       second = (first + 0.3 * unit(2)).rowwise().normalized();
+  std::vector<int> labels(std::size_t(2 * half));  // four of a class, two of them close
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = int(i) % int(half / 2);
+  for (const double c : {0.01, 0.7, 4.0}) {
+    CAPTURE(c);
+    const double scale = 1 / std::sqrt(c);  // the same problem for every c
+    const Matrix<float> xf = (0.8 * scale * first).cast<float>(),
+                        yf = (0.8 * scale * second).cast<float>();
+    const Matrix<double> xd = xf.cast<double>(), yd = yf.cast<double>();
+    Matrix<float> zf(2 * half, d), gf(2 * half, d), af(half, d), bf(half, d);
+    Matrix<double> zd(2 * half, d), gd(2 * half, d), ad(half, d), bd(half, d);
+    zf << xf, yf;
+    zd << xd, yd;
+    const hcl::NegDist sf{hcl::PoincareBall<float>{float(c)}};
+    const hcl::NegDist sd{hcl::PoincareBall<double>{double(float(c))}};
+    const float tau = float(0.17 * scale);
+    const auto check = [](const char* what, double solved, const auto& f,
+                          const Matrix<float>& gf_, const auto& r,
+                          const Matrix<double>& gr) {
+      CAPTURE(what);
+      CHECK(r.value - solved < 1e-2);
+      CHECK(double(f.value) == doctest::Approx(r.value).epsilon(1e-5));
+      CHECK(double(f.grad_c) == doctest::Approx(r.grad_c).epsilon(1e-5));
+      CHECK(double(f.grad_temperature) ==
+            doctest::Approx(r.grad_temperature).epsilon(1e-5));
+      const double error = (gf_.cast<double>() - gr).norm() / gr.norm();
+      CHECK(error <= 1e-5);
+    };
+    const auto nf = hcl::NtXent{sf, tau}.value_and_grad(zf, gf);
+    const auto nd = hcl::NtXent{sd, double(tau)}.value_and_grad(zd, gd);
+    check("NtXent", 0, nf, gf, nd, gd);
+    const auto cf = hcl::InfoNce{sf, tau, hcl::Sides::two}.value_and_grad(xf, yf, af, bf);
+    const auto cd =
+        hcl::InfoNce{sd, double(tau), hcl::Sides::two}.value_and_grad(xd, yd, ad, bd);
+    check("InfoNce x", 0, cf, af, cd, ad);
+    check("InfoNce y", 0, cf, bf, cd, bd);
+    const auto inside = hcl::SupConForm::inside;
+    const auto uf = hcl::SupCon{sf, tau, inside}.value_and_grad(zf, labels, gf);
+    const auto ud = hcl::SupCon{sd, double(tau), inside}.value_and_grad(zd, labels, gd);
+    check("SupCon", std::log(3.0), uf, gf, ud, gd);
+  }
+}

@@ -69,7 +69,7 @@ class InfoNce {
     const Scalar weight = Scalar(1) / Scalar(two ? 2 * n : n);
     for (Index i = 0; i < n; ++i) anchors.set(i, Scalar(i), 1, weight);
     for (Index j = 0; j < m; ++j) candidates.set(j, Scalar(j), two, weight);
-    detail::SoftmaxContrast<S, detail::Positives::outside> contrast(
+    detail::SoftmaxContrast<S, detail::Positives::one> contrast(
         s_, tau_, anchors, candidates, gx != nullptr, ws);
     LossGrad<Scalar> out{contrast.forward(), Scalar(0), Scalar(0)};
     if (gx) {

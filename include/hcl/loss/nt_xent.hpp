@@ -56,7 +56,7 @@ class NtXent {
     expect(n <= (2 << 24), "NtXent: z has ", n, " rows, at most 2^25 are supported");
     GramRows<S>::check(s_, "NtXent", "z", z);
     ws.reset();
-    return detail::contrast_self<detail::Positives::outside>(
+    return detail::contrast_self<detail::Positives::one>(
         s_, tau_, z, gz, ws, [&](auto& side) {
           for (Index i = 0; i < n; ++i)
             side.set(i, Scalar(i % (n / 2)), 1, Scalar(1) / Scalar(n));

@@ -27,9 +27,10 @@ void check_temperature(const char* where, T tau) {
          " must be finite and > 0");
 }
 
-/// How an anchor treats several positives (Khosla et al. 2020, arXiv:2004.11362, eq. 2
-/// and 3): mean of the logarithms, or logarithm of the mean.
-enum class Positives { outside, inside };
+/// How an anchor treats its positives (Khosla et al. 2020, arXiv:2004.11362, eq. 2 and
+/// 3): mean of the logarithms, or logarithm of the mean; with one positive they are
+/// equal.
+enum class Positives { one, outside, inside };
 
 /// One side of the logits l_ij = s(x_i, y_j)/tau: its rows, their group, their part as
 /// anchors. A pair is positive where the groups are equal. Groups are kept as T: exact to
@@ -58,16 +59,22 @@ struct ContrastSide {
 
   GramRows<S> rows;
   bool anchors = false;  // there are some
-  T *group, *share, *positive_share;
-  T *top, *sum;  // running maximum and sum exp(l - top); top becomes the lse
-  T *positive_top,
-      *positive_sum;  // outside: (unused, sum of l); inside: as above, positives only
-  double* corr;       // sum_j dL/ds_ij ds_ij/dn_i
+  T* group;
+  T *share, *positive_share;  // of the anchor in the mean; afterwards factors of weight()
+  T *top, *sum;  // running maximum of l and sum of exp(l - top); outside: all candidates,
+                 // otherwise those that are no positives
+  T *positive_top, *positive_sum;  // inside: the same of the positives; one and outside:
+                                   // (unused, sum of l)
+  double* corr;                    // sum_j dL/ds_ij ds_ij/dn_i
 };
 
 /// L = sum_i share_i (lse_a l_ia - [mean_p l_ip | lse_p l_ip - log P_i]) over the anchors
 /// of both sides. For a batch against itself the two sides are one and a row is no
 /// candidate of its own.
+///
+/// A loss that is nearly 0 is the difference of two nearly equal terms. Therefore, but
+/// for the mean of several logarithms, positives and others are summed apart: lse_a l_ia
+/// - lse_p l_ip = softplus(lse_o l_io - lse_p l_ip).
 template <Similarity S, Positives positives>
 class SoftmaxContrast {
  public:
@@ -96,7 +103,7 @@ class SoftmaxContrast {
     }
   }
 
-  /// The loss; afterwards `top` of each side holds the log-sum-exp of its anchors.
+  /// The loss; afterwards each side holds what weight() asks of its anchors.
   T forward() {
     each_pair([&](Index slot, Index bi, Index bj, Index, int thread) {
       forward_tile(slot, bi, bj, thread);
@@ -207,19 +214,30 @@ class SoftmaxContrast {
     if (!diag && y_.anchors) reduce_columns(l, rows, cols, i0, j0);
   }
 
+  /// A logit as the sum over candidates sees it.
+  template <class Mask>
+  static HCL_INLINE V candidate(const V& l, const Mask& same) {
+    if constexpr (positives == Positives::outside)
+      return l;
+    else
+      return vselect(same, V(masked_logit<T>), l);
+  }
+
   /// Folds the rows of a tile of logits into the running sums of the row side.
   void reduce_rows(const T* l, Index rows, Index i0, Index j0) {
     for (Index i = 0; i < rows; ++i) {
       const T* const li = l + i * tile_size;
+      const V zero(T(0)), group(x_.group[i0 + i]), none(masked_logit<T>);
       V top(x_.top[i0 + i]);
-      for (Index j = 0; j < tile_size; j += step) top = vmax(top, vload<V>(li + j));
+      for (Index j = 0; j < tile_size; j += step)
+        top =
+            vmax(top, candidate(vload<V>(li + j), group == vload<V>(y_.group + j0 + j)));
       const T m = vmax_lane(top);
       V sum(T(0)), pos(T(0)), pos_top(x_.positive_top[i0 + i]);
-      const V zero(T(0)), group(x_.group[i0 + i]), none(masked_logit<T>);
       for (Index j = 0; j < tile_size; j += step) {
         const V v = vload<V>(li + j);
-        sum = sum + vexp(v - V(m));
         const auto same = group == vload<V>(y_.group + j0 + j);
+        sum = sum + vexp(candidate(v, same) - V(m));
         if constexpr (positives == Positives::inside)
           pos_top = vmax(pos_top, vselect(same, v, none));
         else
@@ -251,17 +269,18 @@ class SoftmaxContrast {
       V top = old, pos_top = pos_old;
       for (Index i = 0; i < rows; ++i) {
         const V v = vload<V>(l + i * tile_size + j);
-        top = vmax(top, v);
+        const auto same = group == V(x_.group[i0 + i]);
+        top = vmax(top, candidate(v, same));
         if constexpr (positives == Positives::inside)
-          pos_top = vmax(pos_top, vselect(group == V(x_.group[i0 + i]), v, none));
+          pos_top = vmax(pos_top, vselect(same, v, none));
       }
       V sum = vload<V>(y_.sum + j0 + j) * vexp(old - top);
       V pos = vload<V>(y_.positive_sum + j0 + j);
       if constexpr (positives == Positives::inside) pos = pos * vexp(pos_old - pos_top);
       for (Index i = 0; i < rows; ++i) {
         const V v = vload<V>(l + i * tile_size + j);
-        sum = sum + vexp(v - top);
         const auto same = group == V(x_.group[i0 + i]);
+        sum = sum + vexp(candidate(v, same) - top);
         if constexpr (positives == Positives::inside)
           pos = pos + vselect(same, vexp(v - pos_top), zero);
         else
@@ -282,17 +301,23 @@ class SoftmaxContrast {
         side.top[i] = side.positive_top[i] = -masked_logit<T>;
         continue;
       }
-      const double lse = double(side.top[i]) + std::log(double(side.sum[i]));
-      side.top[i] = T(lse);
-      if constexpr (positives == Positives::inside) {
-        const double pos =
-            double(side.positive_top[i]) + std::log(double(side.positive_sum[i]));
-        const double count = double(side.share[i]) / double(side.positive_share[i]);
-        side.positive_top[i] = T(pos);
-        loss += double(side.share[i]) * (lse - pos + std::log(count));
+      const double share = double(side.share[i]), sum = double(side.sum[i]);
+      const double lse = double(side.top[i]) + std::log(sum);
+      double pos = double(side.positive_sum[i]);
+      if constexpr (positives == Positives::outside) {
+        loss += share * lse - double(side.positive_share[i]) * pos;
+        side.share[i] = T(share / sum);
       } else {
-        loss += double(side.share[i]) * lse -
-                double(side.positive_share[i]) * double(side.positive_sum[i]);
+        double positive_sum = 1;
+        if constexpr (positives == Positives::inside) {
+          positive_sum = pos;
+          pos = double(side.positive_top[i]) + std::log(positive_sum);
+          loss += share * std::log(share / double(side.positive_share[i]));
+        }
+        const double x = lse - pos, missed = share / (1 + std::exp(-x));
+        loss += share * (std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))));
+        side.positive_share[i] = T(missed / positive_sum);
+        side.share[i] = sum > 0 ? T(missed / sum) : T(0);
       }
     }
     return loss;
@@ -301,18 +326,23 @@ class SoftmaxContrast {
   /// dL/dl of a pair: what row i as an anchor and row j as an anchor want of it.
   template <class U, class Mask>
   HCL_INLINE U weight(const U& l, const Mask& same, Index i, const U& share_j,
-                      const U& lse_j, const U& positive_j,
-                      const U& positive_lse_j) const {
-    const U zero(T(0)), share_i(x_.share[i]);
-    U w = share_i * vexp(l - U(x_.top[i])) + share_j * vexp(l - lse_j);
-    if constexpr (positives == Positives::inside)
-      w = w - vselect(same,
-                      share_i * vexp(l - U(x_.positive_top[i])) +
-                          share_j * vexp(l - positive_lse_j),
-                      zero);
+                      const U& top_j, const U& positive_j,
+                      const U& positive_top_j) const {
+    U share_i(x_.share[i]), top_i(x_.top[i]), s_j(share_j), t_j(top_j);
+    const U positive_i(x_.positive_share[i]);
+    if constexpr (positives == Positives::inside) {
+      share_i = vselect(same, U(T(0)) - positive_i, share_i);
+      top_i = vselect(same, U(x_.positive_top[i]), top_i);
+      s_j = vselect(same, U(T(0)) - positive_j, s_j);
+      t_j = vselect(same, positive_top_j, t_j);
+    }
+    const U w = share_i * vexp(l - top_i) + s_j * vexp(l - t_j);
+    if constexpr (positives == Positives::one)
+      return vselect(same, U(T(0)) - (positive_i + positive_j), w);
+    else if constexpr (positives == Positives::outside)
+      return w - vselect(same, positive_i + positive_j, U(T(0)));
     else
-      w = w - vselect(same, U(x_.positive_share[i]) + positive_j, zero);
-    return w;
+      return w;
   }
 
   void backward_tile(Index slot, Index bi, Index bj, int thread, BatchOut<T> gx,

@@ -74,8 +74,11 @@ class SupCon {
       const auto [a, b] = std::equal_range(sorted, sorted + n, label);
       return Index(b - a) - 1;
     };
-    Index anchors = 0;
-    for (const int label : labels) anchors += others(label) > 0;
+    Index anchors = 0, most = 0;
+    for (const int label : labels) {
+      anchors += others(label) > 0;
+      most = std::max(most, others(label));
+    }
     const Scalar weight = anchors > 0 ? Scalar(1) / Scalar(anchors) : Scalar(0);
     const auto assign = [&](auto& side) {
       for (Index i = 0; i < n; ++i) {
@@ -84,6 +87,8 @@ class SupCon {
       }
     };
     using detail::Positives;
+    if (most <= 1)
+      return detail::contrast_self<Positives::one>(s_, tau_, z, gz, ws, assign);
     return form_ == SupConForm::inside
                ? detail::contrast_self<Positives::inside>(s_, tau_, z, gz, ws, assign)
                : detail::contrast_self<Positives::outside>(s_, tau_, z, gz, ws, assign);
