@@ -1,17 +1,23 @@
-// bench/bench_loss.cpp - contrastive losses, forward + backward: hcl beside the naive
-// double loop.
+// bench/bench_loss.cpp - contrastive losses and distance matrices, forward + backward:
+// hcl beside its limit and the naive double loop.
 //
-// Rows: loss/similarity/scalar/N/D. The setting is that of the lineage: features of
-// length around 2.3 clipped at 2.3, expmap0, c = 0.1, temperature 0.2, two views at
-// cosine 0.9.
+// Rows: loss/geometry/scalar/N/D/threads. `of peak` is 3 N^2 D operations (a batch
+// against itself; 6 N^2 D of two batches) over the time, as a fraction of the rate of
+// fused multiply-adds measured at the start; `extra MB` what a step adds to the memory of
+// the rows, its gradients included: run one row alone for it. The setting is that of the
+// lineage: features of length around 2.3 clipped at 2.3, expmap0, c = 0.1, temperature
+// 0.2, two views at cosine 0.9.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "hcl/hcl.hpp"
+#include "limits.hpp"
 
 namespace {
 
@@ -54,26 +60,57 @@ Matrix<typename M::Scalar> points(const M& m, Eigen::Index n, Eigen::Index d) {
   return z;
 }
 
+/// Resident bytes now.
+double resident() {
+  std::ifstream in("/proc/self/statm");
+  double all = 0, pages = 0;
+  in >> all >> pages;
+  return pages * double(sysconf(_SC_PAGESIZE));
+}
+
 template <class T>
-void report(benchmark::State& state, double n, double d) {
-  state.counters["GFLOP/s of 3N2D"] = benchmark::Counter(
-      3 * n * n * d * double(state.iterations()) * 1e-9, benchmark::Counter::kIsRate);
+double peak() {  // GFLOP/s
+  static const double measured = bench::fma_peak<T>();
+  return measured;
+}
+
+/// @param flop  of one step's matrix products
+template <class T>
+void report(benchmark::State& state, double flop, double before) {
+  const double total = flop * double(state.iterations()) * 1e-9;
+  state.counters["GFLOP/s"] = benchmark::Counter(total, benchmark::Counter::kIsRate);
+  state.counters["of peak"] =
+      benchmark::Counter(total / peak<T>(), benchmark::Counter::kIsRate);
+  state.counters["peak GFLOP/s"] = peak<T>();
   rusage use{};
   getrusage(RUSAGE_SELF, &use);
-  state.counters["peak MB"] = double(use.ru_maxrss) / 1024;
+  state.counters["extra MB"] = (double(use.ru_maxrss) * 1024 - before) * 1e-6;
+}
+
+/// One step ahead of the timed ones: those find their memory as the second of a training
+/// does.
+template <class Step>
+void time_steps(benchmark::State& state, const Step& step) {
+  step();
+  for (auto _ : state) step();
+}
+
+double square_flop(Eigen::Index n, Eigen::Index d) {
+  return 3 * double(n) * double(n) * double(d);
 }
 
 template <class S>
 void nt_xent(benchmark::State& state, S s, Matrix<typename S::Scalar> z) {
   using T = typename S::Scalar;
   const hcl::NtXent loss{s, static_cast<T>(0.2)};
+  const double before = resident();
   Matrix<T> g(z.rows(), z.cols());
   hcl::Workspace ws;
-  for (auto _ : state) {
+  time_steps(state, [&] {
     benchmark::DoNotOptimize(loss.value_and_grad(z, g, ws));
     benchmark::DoNotOptimize(g.data());
-  }
-  report<T>(state, double(z.rows()), double(z.cols()));
+  });
+  report<T>(state, square_flop(z.rows(), z.cols()), before);
 }
 
 template <class S>
@@ -83,12 +120,49 @@ void sup_con(benchmark::State& state, S s, Matrix<typename S::Scalar> z) {
   Matrix<T> g(z.rows(), z.cols());
   std::vector<int> labels(std::size_t(z.rows()));
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = int(i % 10);
+  const double before = resident();
   hcl::Workspace ws;
-  for (auto _ : state) {
+  time_steps(state, [&] {
     benchmark::DoNotOptimize(loss.value_and_grad(z, labels, g, ws));
     benchmark::DoNotOptimize(g.data());
-  }
-  report<T>(state, double(z.rows()), double(z.cols()));
+  });
+  report<T>(state, square_flop(z.rows(), z.cols()), before);
+}
+
+/// The first views as anchors, the second and then the first ones as candidates.
+template <class S>
+void info_nce(benchmark::State& state, S s, Matrix<typename S::Scalar> z) {
+  using T = typename S::Scalar;
+  const hcl::InfoNce loss{s, static_cast<T>(0.2)};
+  const Eigen::Index half = z.rows() / 2;
+  const Matrix<T> x = z.topRows(half);
+  Matrix<T> y(z.rows(), z.cols());
+  y.topRows(half) = z.bottomRows(half), y.bottomRows(half) = x;
+  const double before = resident();
+  Matrix<T> gx(x.rows(), x.cols()), gy(y.rows(), y.cols());
+  hcl::Workspace ws;
+  time_steps(state, [&] {
+    benchmark::DoNotOptimize(loss.value_and_grad(x, y, gx, gy, ws));
+    benchmark::DoNotOptimize(gy.data());
+  });
+  report<T>(state, 6 * double(x.rows()) * double(y.rows()) * double(x.cols()), before);
+}
+
+/// All distances of a batch against itself, and (if grad) their backward.
+template <bool grad, class M>
+void distances(benchmark::State& state, M m, Matrix<typename M::Scalar> z) {
+  using T = typename M::Scalar;
+  const double before = resident();
+  Matrix<T> d(z.rows(), z.rows()), g = Matrix<T>::Zero(z.rows(), z.cols());
+  const Matrix<T> upstream = Matrix<T>::Ones(grad ? z.rows() : 0, z.rows());
+  T gc(0);
+  hcl::Workspace ws;
+  time_steps(state, [&] {
+    hcl::distance_matrix(m, z, d, ws);
+    if (grad) hcl::distance_matrix_vjp(m, z, upstream, g, gc, ws);
+    benchmark::DoNotOptimize(d.data());
+  });
+  report<T>(state, square_flop(z.rows(), z.cols()) / (grad ? 1 : 3), before);
 }
 
 /// The double loop that one writes first: distances, softmax, then every pair's vjp.
@@ -123,6 +197,7 @@ void nt_xent_naive(benchmark::State& state, S s, Matrix<typename S::Scalar> z) {
   using T = typename S::Scalar;
   Matrix<T> g(z.rows(), z.cols()), h(z.rows(), z.cols());
   const T tau = static_cast<T>(0.2);
+  const double before = resident();
   const T a = naive(s, tau, z, g), b = hcl::NtXent{s, tau}.value_and_grad(z, h).value;
   // The loop takes the difference of nearly equal numbers; hcl is the closer one.
   if (!(std::abs(a - b) <= T(1e-3) * std::abs(a)) ||
@@ -134,7 +209,7 @@ void nt_xent_naive(benchmark::State& state, S s, Matrix<typename S::Scalar> z) {
     benchmark::DoNotOptimize(naive(s, tau, z, g));
     benchmark::DoNotOptimize(g.data());
   }
-  report<T>(state, double(z.rows()), double(z.cols()));
+  report<T>(state, square_flop(z.rows(), z.cols()), before);
 }
 
 template <class T>
@@ -155,20 +230,35 @@ void add(const char* what, const char* geometry, M m, Eigen::Index n, Eigen::Ind
 
 template <class T>
 void add_scalar(std::initializer_list<Eigen::Index> sizes) {
-  const auto dist = [](auto& state, auto m, auto z) {
-    nt_xent(state, hcl::NegDist{m}, z);
+  const auto each = [&](const char* geometry, auto m, auto similarity, Eigen::Index n) {
+    add("NtXent", geometry, m, n, 128,
+        [=](auto& state, auto g, auto z) { nt_xent(state, similarity(g), z); });
+    add("InfoNce", geometry, m, n, 128,
+        [=](auto& state, auto g, auto z) { info_nce(state, similarity(g), z); });
+    add("SupCon", geometry, m, n, 128,
+        [=](auto& state, auto g, auto z) { sup_con(state, similarity(g), z); });
   };
-  const auto cosine = [](auto& state, auto m, auto z) {
-    nt_xent(state, hcl::Cosine{m}, z);
-  };
+  const auto dist = [](auto m) { return hcl::NegDist{m}; };
+  const auto cosine = [](auto m) { return hcl::Cosine{m}; };
   for (const auto n : sizes) {
-    add("NtXent", "PoincareBall", hcl::PoincareBall<T>{T(0.1)}, n, 128, dist);
-    add("NtXent", "Lorentz", hcl::Lorentz<T>{T(0.1)}, n, 128, dist);
-    add("NtXent", "Euclidean", hcl::Euclidean<T>{}, n, 128, dist);
-    add("NtXent", "SphereCosine", hcl::Sphere<T>{T(1)}, n, 128, cosine);
-    add("SupCon", "PoincareBall", hcl::PoincareBall<T>{T(0.1)}, n, 128,
-        [](auto& state, auto m, auto z) { sup_con(state, hcl::NegDist{m}, z); });
+    each("PoincareBall", hcl::PoincareBall<T>{T(0.1)}, dist, n);
+    each("Lorentz", hcl::Lorentz<T>{T(0.1)}, dist, n);
+    each("Euclidean", hcl::Euclidean<T>{}, dist, n);
+    each("Sphere", hcl::Sphere<T>{T(1)}, cosine, n);
   }
+  const hcl::PoincareBall<T> ball{T(0.1)};
+  add("Distances", "PoincareBall", ball, 4096, 128,
+      [](auto& state, auto m, auto z) { distances<false>(state, m, z); });
+  add("DistancesGrad", "PoincareBall", ball, 4096, 128,
+      [](auto& state, auto m, auto z) { distances<true>(state, m, z); });
+  // Rows that nearly coincide: what a Gram matrix in float cannot tell apart.
+  add("NtXentCollapsed", "PoincareBall", ball, 4096, 128,
+      [](auto& state, auto m, auto z) {
+        for (Eigen::Index i = 1; i < z.rows(); ++i)
+          z.row(i) = z.row(0) + T(1e-3) * z.row(i);
+        z.row(0) *= T(1.001);
+        nt_xent(state, hcl::NegDist{m}, z);
+      });
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ build    hdr xsimd/xsimd.hpp         libxsimd-dev        xsimd-devel            
 tests    hdr doctest/doctest.h       doctest-dev         doctest-devel          doctest       doctest-dev       doctest
 tests    hdr boost/version.hpp       libboost-dev        boost-devel            boost         boost-dev         boost
 bench    hdr benchmark/benchmark.h   libbenchmark-dev    google-benchmark-devel benchmark     benchmark-dev     google-benchmark
+bench    hdr boost/version.hpp       libboost-dev        boost-devel            boost         boost-dev         boost
 examples hdr zlib.h                  zlib1g-dev          zlib-devel             zlib          zlib-dev          zlib
 examples hdr CLI/CLI.hpp             libcli11-dev        cli11-devel            cli11         cli11-dev         cli11
 examples hdr nlohmann/json.hpp       nlohmann-json3-dev  json-devel             nlohmann-json nlohmann-json     nlohmann-json
@@ -27,6 +28,14 @@ ci       cmd git                     git                 git                    
 ci       cmd clang++                 clang               clang                  clang         clang             llvm
 ci       cmd clang-format            clang-format        clang-tools-extra      clang         clang-extra-tools clang-format
 ci       lib clang-openmp            libomp-dev          libomp-devel           openmp        openmp-dev        libomp
+targets  cmd g++-12                  g++-12              -                      -             -                 gcc@12
+targets  cmd clang++                 clang               clang                  clang         clang             llvm
+targets  cmd clang++-14              clang-14            -                      -             -                 -
+targets  cmd clang++-16              clang-16            -                      -             -                 -
+targets  cmd clang++-19              clang-19            -                      -             -                 -
+targets  lib clang-openmp            libomp-dev          libomp-devel           openmp        openmp-dev        libomp
+targets  cmd aarch64-linux-gnu-g++   g++-aarch64-linux-gnu -                    -             -                 -
+targets  cmd qemu-aarch64            qemu-user           -                      -             -                 -
 EOF
 }
 

@@ -24,7 +24,9 @@ int main(int argc, char** argv) {
   auto* const probe = app.add_subcommand("probe", "linear probe and nearest neighbours");
   auto* const attack = app.add_subcommand("attack", "accuracy under PGD against epsilon");
   auto* const show = app.add_subcommand("show", "draw the pictures of a run");
-  for (auto* c : {main, train, probe, attack, show}) {
+  auto* const embed =
+      app.add_subcommand("embed", "outputs for two views of test images, as .npy");
+  for (auto* c : {main, train, probe, attack, show, embed}) {
     c->add_option("--data", o.data, "folder with the data; generated images without it");
     c->add_option("--out", o.out, "folder of the run");
     c->add_option("--limit-train", o.limit_train, "first images only, 0 for all");
@@ -33,7 +35,7 @@ int main(int argc, char** argv) {
   }
   for (auto* c : {main, train}) {
     c->add_option("--task", o.task, "ssl, supcon or ce");
-    c->add_option("--net", o.net.net, "small, tiny, resnet9, resnet20");
+    c->add_option("--net", o.net.net, "small, tiny, plain, resnet9, resnet18, resnet20");
     c->add_option("--width", o.net.width,
                   "channels of the first layer, 0 for the net's own");
     c->add_option("--dim", o.net.outputs, "of the embedding");
@@ -81,6 +83,7 @@ int main(int argc, char** argv) {
     if (main->parsed() || probe->parsed()) cifar::probe(o, data);
     if (main->parsed() || attack->parsed()) cifar::attack(o, data);
     if (main->parsed() || show->parsed()) cifar::show(o, data);
+    if (embed->parsed()) cifar::embed(o, data);
     if (main->parsed()) cifar::table(o);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "hcl-cifar: %s\n", e.what());

@@ -25,40 +25,30 @@ std::vector<std::int32_t> best_of(const S& s, hcl::BatchIn<float> query,
                                   hcl::BatchIn<float> candidates, Index k) {
   hcl::Workspace ws;
   const hcl::GramRows<S> q(s, query, ws), x(s, candidates, ws);
-  std::vector<std::int32_t> best(std::size_t(query.rows() * k));
-  hcl::parallel_for(q.blocks(), [&](Index bi) {
-    std::vector<float> tile(std::size_t(hcl::tile_size * hcl::tile_size));
-    std::vector<std::vector<std::pair<float, std::int32_t>>> heap(
-        std::size_t(q.count(bi)));
-    for (Index bj = 0; bj < x.blocks(); ++bj) {
-      hcl::gram_tile(q, bi, x, bj, tile.data());
-      for (Index i = 0; i < q.count(bi); ++i) {
-        auto& h = heap[std::size_t(i)];
-        const auto a = q.template broadcast<float>(q.first(bi) + i);
-        for (Index j = 0; j < x.count(bj); ++j) {
-          const Index col = x.first(bj) + j;
-          const auto b = x.template load<float>(col);
-          auto p = s.gram(tile[std::size_t(i * hcl::tile_size + j)], a.data(), b.data());
-          if (!(p.margin > 0))
-            p.s = s.value(query.row(q.first(bi) + i), candidates.row(col));
-          // Largest similarity first, then smallest index: a heap with the worst on top.
-          const std::pair<float, std::int32_t> item{-p.s, std::int32_t(col)};
-          if (Index(h.size()) < k) {
-            h.push_back(item), std::push_heap(h.begin(), h.end());
-          } else if (item < h.front()) {
-            std::pop_heap(h.begin(), h.end());
-            h.back() = item, std::push_heap(h.begin(), h.end());
-          }
+  // Largest similarity first, then smallest index: heaps with the worst on top.
+  std::vector<std::vector<std::pair<float, std::int32_t>>> heaps(
+      std::size_t(query.rows()));
+  hcl::GramTiles<S> tiles(s, 1.0F, q, x, false, ws);
+  tiles.forward([&](const hcl::Tile<float>& t) {
+    for (Index i = 0; i < t.rows; ++i) {
+      auto& h = heaps[std::size_t(t.i0 + i)];
+      for (Index j = 0; j < t.cols; ++j) {
+        const std::pair<float, std::int32_t> item{-t.l[i * hcl::tile_size + j],
+                                                  std::int32_t(t.j0 + j)};
+        if (Index(h.size()) < k) {
+          h.push_back(item), std::push_heap(h.begin(), h.end());
+        } else if (item < h.front()) {
+          std::pop_heap(h.begin(), h.end());
+          h.back() = item, std::push_heap(h.begin(), h.end());
         }
       }
     }
-    for (Index i = 0; i < q.count(bi); ++i) {
-      auto& h = heap[std::size_t(i)];
-      std::sort_heap(h.begin(), h.end());
-      for (Index n = 0; n < k; ++n)
-        best[std::size_t((q.first(bi) + i) * k + n)] = h[std::size_t(n)].second;
-    }
   });
+  std::vector<std::int32_t> best;
+  for (auto& h : heaps) {
+    std::sort_heap(h.begin(), h.end());
+    for (const auto& [unlike, row] : h) best.push_back(row);
+  }
   return best;
 }
 

@@ -2,7 +2,9 @@
 #include "run.hpp"
 
 #include <chrono>
+#include <cstring>
 #include <fstream>
+#include <numeric>
 #include <optional>
 
 #include "cnn/generate.hpp"
@@ -191,6 +193,34 @@ Trained load_trained(const Options& o, const cnn::Dataset& like) {
   cnn::load_checkpoint(file, tensors(loader.state()));
   if (t.task != Task::cross_entropy) r.objective = make_objective(loader.geometry());
   return r;
+}
+
+void embed(const Options& o, const cnn::Split& data) {
+  auto trained = load_trained(o, data.test);
+  const Index n = std::min<Index>(data.test.size(), 2048), d = trained.model.outputs();
+  const Index image = Index(data.test.channels) * data.test.height * data.test.width;
+  std::vector<Index> samples(static_cast<std::size_t>(n));
+  std::iota(samples.begin(), samples.end(), Index{0});
+  std::string text(2 * static_cast<std::size_t>(n * d) * sizeof(float), '\0');
+  cnn::Buffer<float> x(eval_batch * image);
+  for (Index view = 0; view < 2; ++view)
+    for (Index first = 0; first < n; first += eval_batch) {
+      const Index count = std::min(eval_batch, n - first);
+      cnn::SimclrAugment{}(data.test,
+                           {samples.data() + first, static_cast<std::size_t>(count)},
+                           o.train.seed, std::uint64_t(view), x.data());
+      const float* const y = trained.model.forward(x.data(), count, cnn::Mode::eval);
+      std::memcpy(text.data() + (view * n + first) * d * Index(sizeof(float)), y,
+                  static_cast<std::size_t>(count * d) * sizeof(float));
+    }
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
+                       std::to_string(2 * n) + ", " + std::to_string(d) + "), }";
+  header.resize(118, ' ');  // magic, version, length and header fill 128 bytes
+  header += '\n';
+  const auto size = static_cast<char>(header.size());
+  cnn::replace_file(o.out / "embedding.npy",
+                    std::string("\x93NUMPY\x01\x00", 8) + size + '\0' + header + text);
+  std::printf("%s: %td x %td\n", (o.out / "embedding.npy").c_str(), 2 * n, d);
 }
 
 nlohmann::json results(const Options& o) {

@@ -61,6 +61,10 @@ void attack(const Options& o, const cnn::Split& data);
 /// Draws the curves of the training and the test images in the Poincare disk.
 void show(const Options& o, const cnn::Split& data);
 
+/// Outputs of the trained network for two augmented views of test images, 2n rows, as
+/// embedding.npy: what a contrastive loss is given.
+void embed(const Options& o, const cnn::Split& data);
+
 /// One row for each number of the run.
 void table(const Options& o);
 

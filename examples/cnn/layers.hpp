@@ -5,10 +5,10 @@
 #include <memory>
 #include <vector>
 
-#include "conv_weights.hpp"
 #include "linear.hpp"
-#include "norm.hpp"
+#include "norm_pool.hpp"
 #include "pool.hpp"
+#include "winograd_weights.hpp"
 
 namespace cnn {
 
@@ -30,12 +30,17 @@ class Layer {
   virtual void backward(const float* gy, float* gx, bool weights) = 0;
   /// True if gx may be gy.
   [[nodiscard]] virtual bool in_place() const { return false; }
+  /// Side of the windows if this is a max pooling, else 0.
+  [[nodiscard]] virtual Index window() const { return 0; }
+  /// Takes over the pooling that follows, before plan(); false if it cannot.
+  virtual bool absorb_pool(Index /*window*/) { return false; }
   virtual void collect(const std::string&, std::vector<Param*>&,
                        std::vector<NamedBuffer>&) {}
 };
 using LayerPtr = std::unique_ptr<Layer>;
 
-/// k x k convolution without a bias (a batch norm follows), zero padding k / 2.
+/// k x k convolution without a bias (a batch norm follows), zero padding k / 2; by
+/// Winograd's products where they fit, else direct.
 class Conv : public Layer {
  public:
   Conv(Index ci, Index co, Index k, Index stride)
@@ -54,12 +59,21 @@ class Conv : public Layer {
   }
   const float* forward(const float* x, Index n, Mode) override {
     x_ = x, s_.n = n;
-    conv_forward(s_, x, w_.value.data(), y_.data.data(), *scratch_);
+    if (winograd_fits<float>(s_))
+      winograd_forward(s_, x, w_.value.data(), y_.data.data(), *scratch_);
+    else
+      conv_forward(s_, x, w_.value.data(), y_.data.data(), *scratch_);
     return y_.data.data();
   }
   void backward(const float* gy, float* gx, bool weights) override {
-    if (weights) conv_backward_weights(s_, x_, gy, w_.grad.data(), *scratch_);
-    if (gx != nullptr) conv_backward_input(s_, gy, w_.value.data(), gx, *scratch_);
+    const float* const w = w_.value.data();
+    if (winograd_fits<float>(s_)) {
+      if (weights) winograd_backward_weights(s_, x_, gy, w_.grad.data(), *scratch_);
+      if (gx != nullptr) winograd_backward_input(s_, gy, w, gx, *scratch_);
+    } else {
+      if (weights) conv_backward_weights(s_, x_, gy, w_.grad.data(), *scratch_);
+      if (gx != nullptr) conv_backward_input(s_, gy, w, gx, *scratch_);
+    }
   }
   void collect(const std::string& at, std::vector<Param*>& params,
                std::vector<NamedBuffer>&) override {
@@ -75,7 +89,8 @@ class Conv : public Layer {
   Scratch<float>* scratch_ = nullptr;
 };
 
-/// Batch normalisation over images and pixels, then ReLU if wanted.
+/// Batch normalisation over images and pixels, then ReLU if wanted, then the max pooling
+/// that it took over.
 class BatchNorm : public Layer {
  public:
   BatchNorm(Index c, bool relu, float momentum = 0.1F, float eps = 1e-5F)
@@ -93,12 +108,15 @@ class BatchNorm : public Layer {
   }
   Shape plan(const Shape& in, Scratch<float>& scratch) override {
     hcl::expect(in.c == c_, "BatchNorm: input has ", in.c, " channels, must be ", c_);
+    hcl::expect(in.h >= pool_ && in.w >= pool_, "MaxPool: window ", pool_,
+                " for an image of ", in.h, " x ", in.w);
     scratch_ = &scratch;
-    y_.resize(in);
-    return in;
+    in_ = in;
+    y_.resize({in.n, in.h / pool_, in.w / pool_, in.c});
+    return y_.shape;
   }
   const float* forward(const float* x, Index n, Mode mode) override {
-    x_ = x, rows_ = n * y_.shape.pixels(), fixed_ = mode != Mode::train;
+    x_ = x, in_.n = n, rows_ = n * in_.pixels(), fixed_ = mode != Mode::train;
     if (fixed_) {
       std::copy_n(run_mean_.data(), c_, mean_.data());
       std::copy_n(run_var_.data(), c_, rstd_.data());
@@ -111,16 +129,27 @@ class BatchNorm : public Layer {
       }
     }
     for (float& v : rstd_) v = 1 / std::sqrt(v + eps_);  // held the variance until here
-    norm_forward(rows_, c_, relu_, channels(), x, y_.data.data());
+    if (pool_ > 1)
+      norm_pool_forward(in_, pool_, channels(), x, y_.data.data());
+    else
+      norm_forward(rows_, c_, relu_, channels(), x, y_.data.data());
     return y_.data.data();
   }
   void backward(const float* gy, float* gx, bool weights) override {
     const NormGrads<float> grads{weights ? scale_.grad.data() : nullptr,
                                  weights ? shift_.grad.data() : nullptr};
-    norm_backward(rows_, c_, relu_, fixed_, channels(), x_, y_.data.data(), gy, gx, grads,
-                  *scratch_);
+    if (pool_ > 1)
+      norm_pool_backward(in_, pool_, fixed_, channels(), x_, y_.data.data(), gy, gx,
+                         grads, *scratch_);
+    else
+      norm_backward(rows_, c_, relu_, fixed_, channels(), x_, gy, gx, grads, *scratch_);
   }
-  [[nodiscard]] bool in_place() const override { return true; }
+  [[nodiscard]] bool in_place() const override { return pool_ == 1; }
+  bool absorb_pool(Index window) override {
+    if (!relu_ || pool_ > 1) return false;
+    pool_ = window;
+    return true;
+  }
   void collect(const std::string& at, std::vector<Param*>& params,
                std::vector<NamedBuffer>& buffers) override {
     scale_.name = at + "bn.scale", shift_.name = at + "bn.shift";
@@ -139,6 +168,8 @@ class BatchNorm : public Layer {
   float momentum_, eps_;
   Param scale_, shift_;
   Buffer<float> run_mean_, run_var_, mean_, rstd_;
+  Index pool_ = 1;
+  Shape in_;
   Tensor y_;
   const float* x_ = nullptr;
   Index rows_ = 0;
@@ -163,6 +194,7 @@ class MaxPool : public Layer {
     max_pool_forward(in_, in_.h / y_.shape.h, x, y_.data.data());
     return y_.data.data();
   }
+  [[nodiscard]] Index window() const override { return k_; }
   void backward(const float* gy, float* gx, bool) override {
     if (gx != nullptr)
       max_pool_backward(in_, in_.h / y_.shape.h, x_, y_.data.data(), gy, gx);

@@ -60,15 +60,41 @@ inline Net resnet20(Index channels = 3, Index width = 16) {
              global_mean()};
 }
 
-/// The network of that name: tiny, small, resnet9, resnet20; width 0 is its own.
+/// ResNet-18 of He et al. 2016 with the usual stem for 32 x 32 images, a 3 x 3
+/// convolution and no pooling: 8 width features.
+inline Net resnet18(Index channels = 3, Index width = 64) {
+  const Index w = width;
+  return Net{cbr(channels, w),
+             basic_block(w, w, 1),
+             basic_block(w, w, 1),
+             basic_block(w, 2 * w, 2),
+             basic_block(2 * w, 2 * w, 1),
+             basic_block(2 * w, 4 * w, 2),
+             basic_block(4 * w, 4 * w, 1),
+             basic_block(4 * w, 8 * w, 2),
+             basic_block(8 * w, 8 * w, 1),
+             global_mean()};
+}
+
+/// Three pooled convolutions: (side / 8)^2 x 4 width features.
+inline Net plain(Index channels = 3, Index width = 32) {
+  const Index w = width;
+  return Net{cbr(channels, w), maxpool2(),        cbr(w, 2 * w),
+             maxpool2(),       cbr(2 * w, 4 * w), maxpool2()};
+}
+
+/// The network of that name: tiny, small, resnet9, resnet18, resnet20, plain; width 0 is
+/// its own.
 /// @throws std::invalid_argument for another name.
 inline Net make_net(const std::string& name, Index channels, Index width = 0) {
   if (name == "tiny") return tiny(channels, width > 0 ? width : 8);
   if (name == "small") return small(channels, width > 0 ? width : 32);
   if (name == "resnet9") return resnet9(channels, width > 0 ? width : 64);
   if (name == "resnet20") return resnet20(channels, width > 0 ? width : 16);
+  if (name == "resnet18") return resnet18(channels, width > 0 ? width : 64);
+  if (name == "plain") return plain(channels, width > 0 ? width : 32);
   hcl::fail("make_net: no network '", name,
-            "', known are tiny, small, resnet9, resnet20");
+            "', known are tiny, small, resnet9, resnet18, resnet20, plain");
 }
 
 /// The projection head of SimCLR and SupCon: linear, batch norm, ReLU, linear.

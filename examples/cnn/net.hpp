@@ -12,40 +12,47 @@
 namespace cnn {
 
 /// Layers one after the other. Gradients alternate between two buffers, or stay in one
-/// where a layer can work in place.
+/// where a layer can work in place. A layer that can take over the max pooling after it
+/// does: it is skipped then, and keeps its number.
 class Sequential : public Layer {
  public:
   explicit Sequential(std::vector<LayerPtr> layers) : layers_{std::move(layers)} {
     hcl::expect(!layers_.empty(), "Sequential: no layers");
+    for (const auto& layer : layers_) {
+      const Index window = layer->window();
+      if (window == 0 || active_.empty() || !active_.back()->absorb_pool(window))
+        active_.push_back(layer.get());
+    }
   }
   Shape plan(const Shape& in, Scratch<float>& scratch) override {
     Shape s = in;
     Index most = 0;
-    for (auto& layer : layers_) {
-      if (&layer != &layers_.front()) most = std::max(most, s.size());
+    for (Layer* layer : active_) {
+      if (layer != active_.front()) most = std::max(most, s.size());
       s = layer->plan(s, scratch);
     }
     for (auto& g : grads_) g.ensure(most);
     return s;
   }
   const float* forward(const float* x, Index n, Mode mode) override {
-    for (auto& layer : layers_) x = layer->forward(x, n, mode);
+    for (Layer* layer : active_) x = layer->forward(x, n, mode);
     return x;
   }
   void backward(const float* gy, float* gx, bool weights) override {
     if (gx == nullptr && !weights) return;
     int mine = -1;  // the buffer gy is in; -1: the caller's, not to be written to
-    for (std::size_t i = layers_.size(); i-- > 0;) {
+    for (std::size_t i = active_.size(); i-- > 0;) {
       if (i == 0) {
-        layers_[i]->backward(gy, gx, weights);
+        active_[i]->backward(gy, gx, weights);
         return;
       }
-      if (mine < 0 || !layers_[i]->in_place()) mine = mine == 0 ? 1 : 0;
+      if (mine < 0 || !active_[i]->in_place()) mine = mine == 0 ? 1 : 0;
       float* const to = grads_[std::size_t(mine)].data();
-      layers_[i]->backward(gy, to, weights);
+      active_[i]->backward(gy, to, weights);
       gy = to;
     }
   }
+  bool absorb_pool(Index window) override { return active_.back()->absorb_pool(window); }
   void collect(const std::string& at, std::vector<Param*>& params,
                std::vector<NamedBuffer>& buffers) override {
     for (std::size_t i = 0; i < layers_.size(); ++i)
@@ -54,6 +61,7 @@ class Sequential : public Layer {
 
  private:
   std::vector<LayerPtr> layers_;
+  std::vector<Layer*> active_;  // those that no other does the work of
   std::array<Buffer<float>, 2> grads_;
 };
 
@@ -77,8 +85,7 @@ class Residual : public Layer {
     n_ = n;
     const float* const b = branch_->forward(x, n, mode);
     const float* const a = shortcut_ ? shortcut_->forward(x, n, mode) : x;
-    add(n * y_.shape.image(), a, b, y_.data.data());
-    if (relu_) relu_forward(n * y_.shape.image(), y_.data.data(), y_.data.data());
+    add(n * y_.shape.image(), a, b, y_.data.data(), relu_);
     return y_.data.data();
   }
   void backward(const float* gy, float* gx, bool weights) override {

@@ -99,22 +99,50 @@ struct NormGrads {
   T *scale, *shift;
 };
 
+namespace detail {
+
+/// From the sums of g and g x^ of each chunk: their means over all rows (zero stays for
+/// fixed statistics), and the gradients of scale and shift.
+template <class T>
+void norm_sums(Index chunks, Index rows, Index c, bool fixed, const T* parts, T* means,
+               NormGrads<T> grads) {
+  for (Index j = 0; j < c; ++j) {
+    double sum = 0, dot = 0;
+    for (Index b = 0; b < chunks; ++b) {
+      sum += double(parts[b * 2 * c + j]);
+      dot += double(parts[(b * 2 + 1) * c + j]);
+    }
+    if (grads.scale != nullptr) {
+      grads.scale[j] += T(dot);
+      grads.shift[j] += T(sum);
+    }
+    if (!fixed) {
+      means[j] = T(sum / double(rows));
+      means[c + j] = T(dot / double(rows));
+    }
+  }
+}
+
+}  // namespace detail
+
 /// With g = gy where y > 0 (without relu: gy), x^ = (x - mean) rstd, means over all rows:
 ///   batch statistics:  gx = scale rstd (g - mean(g) - x^ mean(g x^)),
 ///   fixed ones:        gx = scale rstd g,
 ///   gscale += sum(g x^), gshift += sum(g).
-/// gx is overwritten and may be gy.
+/// y > 0 is found from x again: one array less to read. gx is overwritten and may be gy.
 template <class T>
 void norm_backward(Index rows, Index c, bool relu, bool fixed, const NormChannels<T>& p,
-                   const T* x, const T* y, const T* gy, T* gx, NormGrads<T> grads,
+                   const T* x, const T* gy, T* gx, NormGrads<T> grads,
                    Scratch<T>& scratch) {
   using namespace detail;
   const Index chunks = norm_chunks(rows);
   scratch.ensure(0, (chunks + 1) * 2 * c);
   T* const mean_g = scratch.whole() + chunks * 2 * c;  // then mean(g x^)
-  const auto masked = [&]<class V>(Index at) {
+  const auto masked = [&]<class V>(Index at, Index j, const V& hat) {
     const V g = hcl::vload<V>(gy + at);
-    return relu ? hcl::vselect(hcl::vload<V>(y + at) > V(T(0)), g, V(T(0))) : g;
+    if (!relu) return g;
+    const V z = hcl::vfma(hat, hcl::vload<V>(p.scale + j), hcl::vload<V>(p.shift + j));
+    return hcl::vselect(z > V(T(0)), g, V(T(0)));
   };
   const auto x_hat = [&]<class V>(Index at, Index j) {
     return (hcl::vload<V>(x + at) - hcl::vload<V>(p.mean + j)) *
@@ -128,29 +156,16 @@ void norm_backward(Index rows, Index c, bool relu, bool fixed, const NormChannel
       over_channels<T>(c, [&]<class V>(Index j) {
         V sum(T(0)), dot(T(0));
         for (Index r = begin; r < end; ++r) {
-          const V g = masked.template operator()<V>(r * c + j);
+          const V hat = x_hat.template operator()<V>(r * c + j, j);
+          const V g = masked(r * c + j, j, hat);
           sum = sum + g;
-          dot = hcl::vfma(g, x_hat.template operator()<V>(r * c + j, j), dot);
+          dot = hcl::vfma(g, hat, dot);
         }
         hcl::vstore(part + j, sum);
         hcl::vstore(part + c + j, dot);
       });
     });
-    for (Index j = 0; j < c; ++j) {
-      double sum = 0, dot = 0;
-      for (Index b = 0; b < chunks; ++b) {
-        sum += double(scratch.whole()[b * 2 * c + j]);
-        dot += double(scratch.whole()[(b * 2 + 1) * c + j]);
-      }
-      if (grads.scale != nullptr) {
-        grads.scale[j] += T(dot);
-        grads.shift[j] += T(sum);
-      }
-      if (!fixed) {
-        mean_g[j] = T(sum / double(rows));
-        mean_g[c + j] = T(dot / double(rows));
-      }
-    }
+    norm_sums(chunks, rows, c, fixed, scratch.whole(), mean_g, grads);
   }
   if (gx == nullptr) return;
   hcl::parallel_for(chunks, [&](Index b) {
@@ -158,10 +173,10 @@ void norm_backward(Index rows, Index c, bool relu, bool fixed, const NormChannel
     for (Index r = b * norm_chunk; r < end; ++r)
       over_channels<T>(c, [&]<class V>(Index j) {
         const Index at = r * c + j;
-        V g = masked.template operator()<V>(at);
+        const V hat = x_hat.template operator()<V>(at, j);
+        V g = masked(at, j, hat);
         if (!fixed)
-          g = g - hcl::vload<V>(mean_g + j) -
-              x_hat.template operator()<V>(at, j) * hcl::vload<V>(mean_g + c + j);
+          g = g - hcl::vload<V>(mean_g + j) - hat * hcl::vload<V>(mean_g + c + j);
         hcl::vstore(gx + at,
                     g * (hcl::vload<V>(p.scale + j) * hcl::vload<V>(p.rstd + j)));
       });

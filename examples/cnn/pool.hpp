@@ -80,28 +80,21 @@ void mean_pool_backward(const Shape& s, const T* gy, T* gx) {
   });
 }
 
-/// y = a + b. y may be a or b. Its backward is the same call: ga = gb = gy.
+/// y = a + b, or max(a + b, 0). y may be a or b. The backward of the sum is the same
+/// call: ga = gb = gy.
 template <class T>
-void add(Index size, const T* a, const T* b, T* y) {
+void add(Index size, const T* a, const T* b, T* y, bool relu = false) {
   constexpr Index chunk = 1 << 14;
   hcl::parallel_for((size + chunk - 1) / chunk, [&](Index t) {
     const Index begin = t * chunk;
     detail::over_channels<T>(std::min(chunk, size - begin), [&]<class V>(Index j) {
-      hcl::vstore(y + begin + j,
-                  hcl::vload<V>(a + begin + j) + hcl::vload<V>(b + begin + j));
+      const V sum = hcl::vload<V>(a + begin + j) + hcl::vload<V>(b + begin + j);
+      hcl::vstore(y + begin + j, relu ? hcl::vmax(sum, V(T(0))) : sum);
     });
   });
 }
 
-/// y = max(x, 0); backward: gx = gy where y > 0. In place if wanted.
-template <class T>
-void relu_forward(Index size, const T* x, T* y) {
-  constexpr Index chunk = 1 << 14;
-  hcl::parallel_for((size + chunk - 1) / chunk, [&](Index t) {
-    const Index end = std::min(size, (t + 1) * chunk);
-    for (Index i = t * chunk; i < end; ++i) y[i] = x[i] > T(0) ? x[i] : T(0);
-  });
-}
+/// gx = gy where y > 0, the backward of y = max(x, 0). In place if wanted.
 template <class T>
 void relu_backward(Index size, const T* y, const T* gy, T* gx) {
   constexpr Index chunk = 1 << 14;

@@ -10,12 +10,34 @@
 #include <string>
 #include <utility>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "hcl/core/error.hpp"
 #include "hcl/core/parallel.hpp"
 
 namespace cnn {
 
 using Index = std::ptrdiff_t;
+
+namespace detail {
+
+/// A large buffer starts on a page of 2 MiB, and asks the system for such pages: walks
+/// through transformed tiles touch hundreds of the small ones.
+inline constexpr std::size_t cache_line = 64, huge_page = std::size_t{1} << 21;
+inline std::align_val_t alignment(std::size_t bytes) {
+  return std::align_val_t{bytes < huge_page ? cache_line : huge_page};
+}
+inline void* allocate(std::size_t bytes) {
+  void* const p = ::operator new(bytes, alignment(bytes));
+#if defined(__linux__)
+  if (bytes >= huge_page) ::madvise(p, bytes, MADV_HUGEPAGE);  // may say no
+#endif
+  return p;
+}
+
+}  // namespace detail
 
 /// n images of h x w pixels of c channels, stored in this order (NHWC): channels are
 /// contiguous.
@@ -27,8 +49,8 @@ struct Shape {
   friend bool operator==(const Shape&, const Shape&) = default;
 };
 
-/// Numbers on a 64-byte boundary. ensure() only ever grows, and forgets what was there if
-/// it does.
+/// Numbers on a 64-byte boundary or better. ensure() only ever grows, and forgets what
+/// was there if it does.
 template <class T>
 class Buffer {
  public:
@@ -37,7 +59,7 @@ class Buffer {
   void ensure(Index size) {
     if (size > capacity_) {
       const auto bytes = static_cast<std::size_t>(size) * sizeof(T);
-      data_.reset(static_cast<T*>(::operator new (bytes, std::align_val_t{64})));
+      data_ = {static_cast<T*>(detail::allocate(bytes)), {detail::alignment(bytes)}};
       std::fill_n(data_.get(), size, T(0));
       capacity_ = size;
     }
@@ -51,9 +73,10 @@ class Buffer {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete (p, std::align_val_t{64}); }
+    std::align_val_t alignment{detail::cache_line};
+    void operator()(T* p) const { ::operator delete(p, alignment); }
   };
-  std::unique_ptr<T, Free> data_;
+  std::unique_ptr<T, Free> data_{nullptr, {}};
   Index size_ = 0, capacity_ = 0;
 };
 

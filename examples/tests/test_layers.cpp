@@ -166,18 +166,50 @@ TEST_CASE("batch norm: forward, and gradients against central differences") {
           CHECK(y[j] == doctest::Approx(relu ? std::max(z, 0.0) : z));
         }
         const cnn::NormGrads<double> grads{gscale.data(), gshift.data()};
-        cnn::norm_backward(rows, c, relu, fixed, p, x.data(), y.data(), r.data(),
-                           gx.data(), grads, scratch);
+        cnn::norm_backward(rows, c, relu, fixed, p, x.data(), r.data(), gx.data(), grads,
+                           scratch);
         check_gradient(x, gx, 1 + rows * c / 60, forward);
         check_gradient(scale, gscale, 1, forward);
         check_gradient(shift, gshift, 1, forward);
         forward();
         auto in_place = copy_of(r);
-        cnn::norm_backward<double>(rows, c, relu, fixed, p, x.data(), y.data(),
-                                   in_place.data(), in_place.data(), {nullptr, nullptr},
-                                   scratch);
+        cnn::norm_backward<double>(rows, c, relu, fixed, p, x.data(), in_place.data(),
+                                   in_place.data(), {nullptr, nullptr}, scratch);
         check_close(in_place, gx, 1e-12);
       }
+}
+
+TEST_CASE("batch norm, ReLU and pooling in one are the three in turn") {
+  for (const bool fixed : {false, true})
+    for (const Shape& s : {Shape{3, 6, 8, 19}, Shape{2, 7, 5, 11}, Shape{2, 7, 7, 8}}) {
+      const Index k = s.h == s.w ? 3 : 2;
+      CAPTURE(fixed);
+      CAPTURE(k);
+      const Index rows = s.n * s.pixels(), c = s.c, out = s.n * (s.h / k) * (s.w / k) * c;
+      const auto x = noise(s.size(), 1), scale = noise(c, 2), shift = noise(c, 3),
+                 g = noise(out, 4);
+      Buffer<double> mean(c), rstd(c), z(s.size()), gz(s.size()), want(out), y(out),
+          want_gx(s.size()), gx(s.size()), want_scale(c), want_shift(c), gscale(c),
+          gshift(c);
+      cnn::Scratch<double> scratch;
+      cnn::batch_moments(rows, c, x.data(), mean.data(), rstd.data(), scratch);
+      for (double& v : rstd) v = 1 / std::sqrt(v + 1e-5);
+      const cnn::NormChannels<double> p{scale.data(), shift.data(), mean.data(),
+                                        rstd.data()};
+      cnn::norm_forward(rows, c, true, p, x.data(), z.data());
+      cnn::max_pool_forward(s, k, z.data(), want.data());
+      cnn::max_pool_backward(s, k, z.data(), want.data(), g.data(), gz.data());
+      cnn::norm_backward<double>(rows, c, true, fixed, p, x.data(), gz.data(),
+                                 want_gx.data(), {want_scale.data(), want_shift.data()},
+                                 scratch);
+      cnn::norm_pool_forward(s, k, p, x.data(), y.data());
+      cnn::norm_pool_backward<double>(s, k, fixed, p, x.data(), y.data(), g.data(),
+                                      gx.data(), {gscale.data(), gshift.data()}, scratch);
+      check_close(y, want, 0);
+      check_close(gx, want_gx, 1e-13);
+      check_close(gscale, want_scale, 1e-12);
+      check_close(gshift, want_shift, 1e-12);
+    }
 }
 
 TEST_CASE("batch moments survive a mean far from zero, in float") {
@@ -248,17 +280,18 @@ TEST_CASE("max pooling gives a tie to the first pixel only") {
 }
 
 TEST_CASE("whole networks: directional derivative, repeated forward, smaller batches") {
-  for (const char* name : {"tiny", "small", "resnet9", "resnet20"}) {
-    CAPTURE(name);
+  for (const char* name : {"tiny", "small", "resnet9", "resnet18", "resnet20", "plain"}) {
+    CAPTURE(std::string(name));
     Net net = cnn::make_net(name, 3, 4);
     net.init(seed);
     const Index n = 3;
     const Shape in{n, 32, 32, 3};
     const Shape out = net.plan(in);
-    CHECK(out.pixels() == 1);
+    CHECK(out.pixels() == (name == std::string("plain") ? 16 : 1));
     auto x = noise<float>(in.size(), 1), d = noise<float>(in.size(), 2);
     const auto r = noise<float>(out.size(), 3);
-    // ReLUs and maxima have kinks, so a small share of the derivative may differ.
+    // ReLUs and maxima have kinks, so a share of the derivative differs: the smaller the
+    // step, the smaller, until the digits end.
     for (const Mode mode : {Mode::train, Mode::frozen}) {
       CAPTURE(int(mode));
       Buffer<float> gx(in.size());
@@ -270,10 +303,16 @@ TEST_CASE("whole networks: directional derivative, repeated forward, smaller bat
         for (Index i = 0; i < moved.size(); ++i) moved[i] += h * d[i];
         return dot(r, net.forward(moved.data(), mode));
       };
-      const float h = 2e-4F;
       const double want = dot(d, gx.data());
-      CHECK((at(h) - at(-h)) / (2 * double(h)) ==
-            doctest::Approx(want).epsilon(0.05).scale(0.5));
+      double off = 1e30;
+      for (const float h : {1e-3F, 2e-4F, 5e-5F, 2e-5F})
+        off = std::min(off, std::abs((at(h) - at(-h)) / (2 * double(h)) - want));
+      // Deep networks have more kinks, and sum the rounding of Winograd's products, which
+      // a quotient of floats divides by the step.
+      const bool deep =
+          name == std::string("resnet18") || name == std::string("resnet20");
+      const double scale = deep ? 1 : 0.5;
+      CHECK(off <= 0.05 * (scale + std::abs(want)));
       // The same by the weights.
       double slope = 0;
       for (const auto* p : net.params()) slope += dot(p->grad, p->grad.data());
@@ -290,12 +329,12 @@ TEST_CASE("whole networks: directional derivative, repeated forward, smaller bat
     }
     // Frozen images do not see each other, and backward follows the latest forward.
     const auto row = [&](Index i) {
-      return std::vector<float>(net.forward(x.data(), Mode::eval) + i * out.c,
-                                net.forward(x.data(), Mode::eval) + (i + 1) * out.c);
+      const float* const y = net.forward(x.data(), Mode::eval);
+      return std::vector<float>(y + i * out.image(), y + (i + 1) * out.image());
     };
     const auto third = row(2);
     const float* const alone = net.forward(x.data() + 2 * in.image(), Mode::eval, 1);
-    for (Index j = 0; j < out.c; ++j) CHECK(alone[j] == third[std::size_t(j)]);
+    for (Index j = 0; j < out.image(); ++j) CHECK(alone[j] == third[std::size_t(j)]);
   }
 }
 
@@ -329,7 +368,90 @@ TEST_CASE("running statistics") {
   CHECK(b[0].value[1] == doctest::Approx(2.0F));
 }
 
+TEST_CASE("convolution by Winograd's products is its definition, and states its error") {
+  constexpr Index f = hcl::lanes<float>, d = hcl::lanes<double>;
+  const ConvShape shapes[] = {{2, 8, 8, 16, 32, 3, 1},    {3, 5, 7, 2 * f, 3 * f, 3, 1},
+                              {1, 13, 9, 5 * f, f, 3, 1}, {40, 4, 4, 32, 16, 3, 1},
+                              {2, 1, 6, 16, 48, 3, 1},    {3, 10, 3, 192, 160, 3, 1}};
+  for (const ConvShape& s : shapes) {
+    CAPTURE(s.h);
+    CAPTURE(s.w);
+    CAPTURE(s.ci);
+    CAPTURE(s.co);
+    const Index out = s.n * s.h * s.w * s.co;
+    const auto x = noise(s.n * s.h * s.w * s.ci, 1), w = noise(s.weights(), 2),
+               gy = noise(out, 3), gw0 = noise(s.weights(), 4);
+    Buffer<double> want_y(out), want_gx(x.size());
+    auto want_gw = copy_of(gw0);
+    for_products(s, [&](Index a, Index b, Index o) {
+      want_y[o] += x[a] * w[b];
+      want_gx[a] += gy[o] * w[b];
+      want_gw[b] += gy[o] * x[a];
+    });
+    const auto check = [&]<class T>(T, double most) {
+      const auto in = [](const Buffer<double>& b) {
+        Buffer<T> to(b.size());
+        std::transform(b.begin(), b.end(), to.begin(), [](double v) { return T(v); });
+        return to;
+      };
+      const auto tx = in(x), tw = in(w), tgy = in(gy);
+      auto gw = in(gw0);
+      Buffer<T> y(out), gx(x.size());
+      std::fill(y.begin(), y.end(), T(7)), std::fill(gx.begin(), gx.end(), T(7));
+      cnn::Scratch<T> scratch;
+      cnn::winograd_forward(s, tx.data(), tw.data(), y.data(), scratch);
+      cnn::winograd_backward_input(s, tgy.data(), tw.data(), gx.data(), scratch);
+      cnn::winograd_backward_weights(s, tx.data(), tgy.data(), gw.data(), scratch);
+      const auto error = [](const Buffer<T>& got, const Buffer<double>& want) {
+        double off = 0, all = 0;
+        for (Index i = 0; i < got.size(); ++i) {
+          off += std::pow(double(got[i]) - want[i], 2);
+          all += want[i] * want[i];
+        }
+        return std::sqrt(off / all);
+      };
+      CHECK(error(y, want_y) <= most);
+      CHECK(error(gx, want_gx) <= most);
+      CHECK(error(gw, want_gw) <= most);
+    };
+    if (s.ci % f == 0 && s.co % f == 0) check(0.0F, 2e-6);
+    if (s.ci % d == 0 && s.co % d == 0) check(0.0, 4e-15);
+  }
+  CHECK(cnn::winograd_fits<float>({1, 32, 32, 64, 64, 3, 1}));
+  CHECK_FALSE(cnn::winograd_fits<float>({1, 32, 32, 3, 64, 3, 1}));
+  CHECK_FALSE(cnn::winograd_fits<float>({1, 32, 32, 64, 64, 3, 2}));
+  CHECK_FALSE(cnn::winograd_fits<float>({1, 32, 32, 64, 64, 1, 1}));
+  CHECK_FALSE(cnn::winograd_fits<float>({1, 2, 2, 64, 64, 3, 1}));
+}
+
 #if defined(_OPENMP)
+TEST_CASE("Winograd's products have the same bits for one, two and three threads") {
+  const int before = omp_get_max_threads();
+  for (const ConvShape& s :
+       {ConvShape{19, 9, 8, 32, 48, 3, 1}, ConvShape{5, 8, 8, 176, 192, 3, 1}}) {
+    const Index out = s.n * s.h * s.w * s.co;
+    const auto x = noise<float>(s.n * s.h * s.w * s.ci, 1),
+               w = noise<float>(s.weights(), 2), gy = noise<float>(out, 3);
+    std::vector<std::vector<float>> results;
+    for (const int threads : {1, 2, 3}) {
+      omp_set_num_threads(threads);
+      cnn::Scratch<float> scratch;
+      Buffer<float> y(out), gx(x.size()), gw(s.weights());
+      cnn::winograd_forward(s, x.data(), w.data(), y.data(), scratch);
+      cnn::winograd_backward_input(s, gy.data(), w.data(), gx.data(), scratch);
+      cnn::winograd_backward_weights(s, x.data(), gy.data(), gw.data(), scratch);
+      std::vector<float> all(y.begin(), y.end());
+      all.insert(all.end(), gx.begin(), gx.end());
+      all.insert(all.end(), gw.begin(), gw.end());
+      results.push_back(std::move(all));
+    }
+    const std::size_t bytes = results[0].size() * sizeof(float);
+    CHECK(std::memcmp(results[0].data(), results[1].data(), bytes) == 0);
+    CHECK(std::memcmp(results[0].data(), results[2].data(), bytes) == 0);
+  }
+  omp_set_num_threads(before);
+}
+
 TEST_CASE("one and two threads give the same bits") {
   const int before = omp_get_max_threads();
   std::vector<std::vector<float>> results;

@@ -101,25 +101,22 @@ TEST_CASE_TEMPLATE("maps at the origin invert each other in 50 digits too", M,
   CHECK(abs(m.dist0(z) - m.origin_scale() * sqrt(dot(v, v))) < Exact(1e-45));
 }
 
-TEST_CASE_TEMPLATE("gram_dist on SIMD lanes equals gram_dist on scalars", M,
-                   HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
+TEST_CASE_TEMPLATE("SIMD lanes equal scalars", M, HCL_TEST_MANIFOLDS(float),
+                   HCL_TEST_MANIFOLDS(double)) {
   using T = hcl::ScalarOf<M>;
   using V = hcl::Pack<T>;
   for (const double c : curvatures) {
     const M m = make<M>(c);
     const auto x = random_points(m, 2, 6);
     const hcl::BatchIn<T> rows(x);
-    T a[2], b[2];
-    V va[2], vb[2];
+    T a[5], b[5];
+    V va[5], vb[5];
     const auto wa = m.row_stat(double(hcl::norm2<T>(rows.row(0))));
     const auto wb = m.row_stat(double(hcl::norm2<T>(rows.row(1))));
     for (std::size_t k = 0; k < wa.size(); ++k) {
       va[k] = V(a[k] = T(wa[k]));
       vb[k] = V(b[k] = T(wb[k]));
     }
-    const T g = T(hcl::dot<T>(rows.row(0), rows.row(1)));
-    const auto one = m.gram_dist(g, a, b);
-    const auto many = m.gram_dist(V(g), va, vb);
     const double eps = 64 * double(std::numeric_limits<T>::epsilon());
     const auto same = [&](T scalar, const V& lanes) {
       T out[std::size_t(hcl::lanes<T>)];
@@ -127,11 +124,20 @@ TEST_CASE_TEMPLATE("gram_dist on SIMD lanes equals gram_dist on scalars", M,
       for (const T e : out)
         CHECK(double(e) == doctest::Approx(double(scalar)).epsilon(eps));
     };
+    const T d2 = T(hcl::diff2<T>(rows.row(0), rows.row(1)));
+    const T q = m.chord_at(d2, a, b);
+    same(q, m.chord_at(V(d2), va, vb));
+    CHECK(double(q) ==
+          doctest::Approx(double(m.chord(rows.row(0), rows.row(1)))).epsilon(eps));
+    const auto one = m.dist_at(q, a, b);
+    const auto many = m.dist_at(V(q), va, vb);
     same(one.d, many.d);
     same(one.dg, many.dg);
     same(one.dna, many.dna);
     same(one.dnb, many.dnb);
     same(one.dc, many.dc);
+    same(m.margin(q, a, b), m.margin(V(q), va, vb));
+    same(m.margin_at(q, a, b), m.margin_at(V(q), va, vb));
   }
 }
 

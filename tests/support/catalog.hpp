@@ -31,6 +31,20 @@ M make(double c) {
     return M();
 }
 
+/// The geometry of this kind over the scalar of c.
+template <class M, class S>
+auto like(const S& c) {
+  using T = hcl::ScalarOf<M>;
+  if constexpr (std::same_as<M, hcl::Euclidean<T>>)
+    return hcl::Euclidean<S>();
+  else if constexpr (std::same_as<M, hcl::Sphere<T>>)
+    return hcl::Sphere<S>(c);
+  else if constexpr (std::same_as<M, hcl::PoincareBall<T>>)
+    return hcl::PoincareBall<S>(c);
+  else
+    return hcl::Lorentz<S>(c);
+}
+
 template <class M>
 inline constexpr bool is_sphere = false;
 template <class T>

@@ -7,9 +7,13 @@
 #define HCL_WITH_XSIMD 0
 #endif
 
-#if defined(__FAST_MATH__) && !defined(HCL_ALLOW_FAST_MATH)
+#if !defined(HCL_ALLOW_FAST_MATH)
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__)
 #error \
     "hcl: -ffast-math breaks the checks for NaN and the error bounds; build without it."
+#elif defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error "hcl: -ffinite-math-only removes the checks for NaN; build without it."
+#endif
 #endif
 
 // GCC 12 warns of uninitialised values inside its own AVX-512 intrinsics (GCC bug
@@ -55,6 +59,8 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define HCL_INLINE inline __attribute__((always_inline))
+#define HCL_INLINE_LAMBDA __attribute__((always_inline))
 #else
 #define HCL_INLINE inline
+#define HCL_INLINE_LAMBDA
 #endif

@@ -2,8 +2,11 @@
 // convolutions.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
+#include <type_traits>
 
 #include "hcl/core/simd.hpp"
 
@@ -17,12 +20,7 @@ namespace hcl::inline HCL_ABI {
 /// is Pack<T> or T itself (tails).
 template <class V, int R, int C>
 struct RegisterTile {
-  using T = decltype([] {
-    if constexpr (std::floating_point<V>)
-      return V{};
-    else
-      return typename V::value_type{};
-  }());
+  using T = typename LaneScalar<V>::type;
   static constexpr int width = width_of<V>;
   V acc[R][C];
 
@@ -47,12 +45,36 @@ struct RegisterTile {
       for (int j = 0; j < C; ++j) vstore(c + i * c_row + j * width, acc[i][j]);
   }
 
+  HCL_INLINE void prefetch([[maybe_unused]] const T* c,
+                           [[maybe_unused]] std::ptrdiff_t c_row) const {
+#if defined(__GNUC__)
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+      __builtin_prefetch(c + i * c_row, 1);
+      __builtin_prefetch(c + i * c_row + C * width - 1, 1);
+    }
+#endif
+  }
+
+  HCL_INLINE void add_to(T* c, std::ptrdiff_t c_row) const {
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+      for (int j = 0; j < C; ++j) {
+        T* const at = c + i * c_row + j * width;
+        vstore(at, vload<V>(at) + acc[i][j]);
+      }
+  }
+
   HCL_INLINE void multiply_add(std::ptrdiff_t depth, const T* a, std::ptrdiff_t a_row,
                                std::ptrdiff_t a_k, const T* b, std::ptrdiff_t b_k) {
     for (std::ptrdiff_t k = 0; k < depth; ++k) {
       V bv[C];
 #pragma GCC unroll 4
-      for (int j = 0; j < C; ++j) bv[j] = vload<V>(b + j * width);
+      for (int j = 0; j < C; ++j) {
+        bv[j] = vload<V>(b + j * width);
+        vhold(bv[j]);
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < R; ++i) {
         const V av(a[i * a_row]);
@@ -72,55 +94,111 @@ inline constexpr int tile_rows = 12;
 inline constexpr int tile_rows = 6;
 #endif
 
+/// Columns of a register tile.
+template <class T>
+inline constexpr std::ptrdiff_t panel_width = 2 * lanes<T>;
+
 namespace detail {
 
+/// The columns of one register tile, for R rows of C.
 template <class V, int R, int C, class T>
-HCL_INLINE void multiply_add_columns(std::ptrdiff_t n, std::ptrdiff_t depth, const T* a,
-                                     std::ptrdiff_t a_row, std::ptrdiff_t a_k, const T* b,
-                                     std::ptrdiff_t b_k, T* c, std::ptrdiff_t c_row,
-                                     bool add, std::ptrdiff_t& j) {
-  constexpr std::ptrdiff_t step = C * width_of<V>;
-  for (; j + step <= n; j += step) {
-    RegisterTile<V, R, C> tile;
-    if (add)
-      tile.load(c + j, c_row);
+void multiply_add_tile(std::ptrdiff_t depth, const T* a, std::ptrdiff_t a_row,
+                       std::ptrdiff_t a_k, const T* b, std::ptrdiff_t b_k, T* c,
+                       std::ptrdiff_t c_row, bool add, std::ptrdiff_t chunk) {
+  RegisterTile<V, R, C> tile;
+  // What is added to comes from a farther cache than A and B: asked for now, here in
+  // time.
+  if (add) tile.prefetch(c, c_row);
+  for (std::ptrdiff_t k = 0; k == 0 || k < depth; k += chunk) {  // no k: zeros
+    tile.zero();
+    tile.multiply_add(std::min(chunk, depth - k), a + k * a_k, a_row, a_k, b + k * b_k,
+                      b_k);
+    if (add || k > 0)
+      tile.add_to(c, c_row);
     else
-      tile.zero();
-    tile.multiply_add(depth, a, a_row, a_k, b + j, b_k);
-    tile.store(c + j, c_row);
+      tile.store(c, c_row);
   }
 }
 
-template <int R, class T>
-void multiply_add_rows(std::ptrdiff_t n, std::ptrdiff_t depth, const T* a,
-                       std::ptrdiff_t a_row, std::ptrdiff_t a_k, const T* b,
-                       std::ptrdiff_t b_k, T* c, std::ptrdiff_t c_row, bool add) {
+/// The same for all m rows: the columns of B stay in the first-level cache.
+template <class V, int C, class T>
+void multiply_add_columns(std::ptrdiff_t m, std::ptrdiff_t depth, const T* a,
+                          std::ptrdiff_t a_row, std::ptrdiff_t a_k, const T* b,
+                          std::ptrdiff_t b_k, T* c, std::ptrdiff_t c_row, bool add,
+                          std::ptrdiff_t chunk) {
+  std::ptrdiff_t i = 0;
+  const auto rows = [&]<int R>(std::integral_constant<int, R>) {
+    for (; i + R <= m; i += R)
+      multiply_add_tile<V, R, C>(depth, a + i * a_row, a_row, a_k, b, b_k, c + i * c_row,
+                                 c_row, add, chunk);
+  };
+  rows(std::integral_constant<int, tile_rows>{});
+  rows(std::integral_constant<int, 4>{});
+  rows(std::integral_constant<int, 1>{});
+}
+
+/// B by panels of panel_width columns, b_panel apart.
+template <class T>
+void multiply_add(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t depth, const T* a,
+                  std::ptrdiff_t a_row, std::ptrdiff_t a_k, const T* b,
+                  std::ptrdiff_t b_k, std::ptrdiff_t b_panel, T* c, std::ptrdiff_t c_row,
+                  bool add, std::ptrdiff_t chunk) {
+  constexpr std::ptrdiff_t width = lanes<T>;
   std::ptrdiff_t j = 0;
-  multiply_add_columns<Pack<T>, R, 2>(n, depth, a, a_row, a_k, b, b_k, c, c_row, add, j);
-  multiply_add_columns<Pack<T>, R, 1>(n, depth, a, a_row, a_k, b, b_k, c, c_row, add, j);
-  if constexpr (lanes < T >> 1)
-    multiply_add_columns<T, R, 1>(n, depth, a, a_row, a_k, b, b_k, c, c_row, add, j);
+  for (; j + 2 * width <= n; j += 2 * width, b += b_panel)
+    multiply_add_columns<Pack<T>, 2>(m, depth, a, a_row, a_k, b, b_k, c + j, c_row, add,
+                                     chunk);
+  for (; j + width <= n; j += width, b += width)
+    multiply_add_columns<Pack<T>, 1>(m, depth, a, a_row, a_k, b, b_k, c + j, c_row, add,
+                                     chunk);
+  if constexpr (width > 1)
+    for (; j < n; ++j, ++b)
+      multiply_add_columns<T, 1>(m, depth, a, a_row, a_k, b, b_k, c + j, c_row, add,
+                                 chunk);
 }
 
 }  // namespace detail
 
 /// C = A B, or C += A B: m x n sums over depth, C row-major at c[i * c_row + j], A and B
 /// addressed as in RegisterTile. Sized for blocks that stay in cache; every sum runs over
-/// k in order, so the bits of C(i, j) do not depend on m or n.
+/// k in order, so the bits of C(i, j) do not depend on m or n. With a chunk the sum is
+/// one of sums over that many k: shorter chains, smaller errors.
 template <class T>
 void gemm(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t depth, const T* a,
           std::ptrdiff_t a_row, std::ptrdiff_t a_k, const T* b, std::ptrdiff_t b_k, T* c,
-          std::ptrdiff_t c_row, bool add) {
-  std::ptrdiff_t i = 0;
-  for (; i + tile_rows <= m; i += tile_rows)
-    detail::multiply_add_rows<tile_rows>(n, depth, a + i * a_row, a_row, a_k, b, b_k,
-                                         c + i * c_row, c_row, add);
-  for (; i + 3 <= m; i += 3)
-    detail::multiply_add_rows<3>(n, depth, a + i * a_row, a_row, a_k, b, b_k,
-                                 c + i * c_row, c_row, add);
-  for (; i < m; ++i)
-    detail::multiply_add_rows<1>(n, depth, a + i * a_row, a_row, a_k, b, b_k,
-                                 c + i * c_row, c_row, add);
+          std::ptrdiff_t c_row, bool add,
+          std::ptrdiff_t chunk = std::numeric_limits<std::ptrdiff_t>::max()) {
+  detail::multiply_add(m, n, depth, a, a_row, a_k, b, b_k, panel_width<T>, c, c_row, add,
+                       chunk);
+}
+
+/// The same of a B that pack_panels() copied.
+template <class T>
+void gemm_packed(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t depth, const T* a,
+                 std::ptrdiff_t a_row, std::ptrdiff_t a_k, const T* panels, T* c,
+                 std::ptrdiff_t c_row, bool add,
+                 std::ptrdiff_t chunk = std::numeric_limits<std::ptrdiff_t>::max()) {
+  detail::multiply_add(m, n, depth, a, a_row, a_k, panels, panel_width<T>,
+                       depth * panel_width<T>, c, c_row, add, chunk);
+}
+
+/// B, depth x n at b[k * b_k + j], as panels of panel_width columns that lie together: a
+/// row distance of a power of two would map a column of B to few lines of the cache.
+/// `panels` has room for depth times n rounded up to panel_width.
+template <class T>
+void pack_panels(std::ptrdiff_t depth, std::ptrdiff_t n, const T* b, std::ptrdiff_t b_k,
+                 T* panels) {
+  constexpr std::ptrdiff_t width = panel_width<T>;
+  using V = Pack<T>;
+  for (std::ptrdiff_t k = 0; k < depth; ++k)
+    for (std::ptrdiff_t j = 0; j < n; j += width) {
+      const T* const from = b + k * b_k + j;
+      T* const to = panels + (j * depth + k * width);
+      if (j + width <= n)
+        vstore(to, vload<V>(from)), vstore(to + lanes<T>, vload<V>(from + lanes<T>));
+      else
+        std::copy_n(from, n - j, to);
+    }
 }
 
 }  // namespace hcl::inline HCL_ABI

@@ -8,13 +8,21 @@
 #include <limits>
 #include <type_traits>
 
+#include "hcl/core/double_double.hpp"
+#include "hcl/core/exp_log.hpp"
+#include "hcl/core/simd.hpp"
 #include "hcl/core/view.hpp"
 
 namespace hcl::inline HCL_ABI {
 
-/// The type that sums over coordinates run in: double for float, else T itself.
+/// The type that formulas run in: double for float, else T itself.
 template <class T>
 using Wide = std::conditional_t<std::same_as<T, float>, double, T>;
+
+/// The type that sums over coordinates run in, and what may cancel: double for float,
+/// two doubles for double, else T itself.
+template <class T>
+using Sum = std::conditional_t<std::same_as<T, double>, DoubleDouble, Wide<T>>;
 
 /// Finite, for any scalar: a number minus itself is 0 exactly then.
 template <class T>
@@ -22,11 +30,106 @@ template <class T>
   return x - x == T(0);
 }
 
+namespace detail {
+
+/// Coordinates from p as what they are summed in: vectors or single numbers of double,
+/// else S(*p).
+template <class S, class T>
+[[nodiscard]] HCL_INLINE S load_sum(const T* p) {
+  if constexpr (std::same_as<T, float> || std::same_as<T, double>) {
+    if constexpr (std::same_as<S, DoubleDouble>)
+      return S(*p);
+    else
+      return vload_wide<S>(p);
+  } else {
+    return S(*p);
+  }
+}
+
+/// s + a b.
+template <class S>
+[[nodiscard]] HCL_INLINE S add_product(const S& s, const S& a, const S& b) {
+  if constexpr (requires { vfma(a, b, s); })
+    return vfma(a, b, s);
+  else
+    return s + a * b;
+}
+
+/// The sum in S over k < n of what add.template operator()<V>(s, k) puts on s for the
+/// coordinates k, k+1, ... of V: sixteen chains, coordinate k in chain k % 16, whatever
+/// V.
+template <class S, class Add>
+[[nodiscard]] HCL_INLINE S sum_of(std::size_t n, const Add& add) {
+  constexpr std::size_t chains = 16;
+  S s[chains];
+  std::size_t k = 0;
+  if constexpr (std::same_as<S, double>) {
+    using V = Pack<double>;
+    constexpr std::size_t width = std::size_t(lanes<double>), packs = chains / width;
+    V sums[packs];
+    for (auto& e : sums) e = V(0.0);
+    for (; k + chains <= n; k += chains)
+#pragma GCC unroll 8
+      for (std::size_t p = 0; p < packs; ++p) sums[p] = add(sums[p], k + p * width);
+    if (k == n) {  // the sum of the chains below, its first levels in registers
+#pragma GCC unroll 4
+      for (std::size_t half = packs / 2; half > 0; half /= 2)
+        for (std::size_t p = 0; p < half; ++p) sums[p] = sums[p] + sums[p + half];
+      vstore(s, sums[0]);
+      for (std::size_t half = width / 2; half > 0; half /= 2)
+        for (std::size_t l = 0; l < half; ++l) s[l] = s[l] + s[l + half];
+      return s[0];
+    }
+    for (std::size_t p = 0; p < packs; ++p) vstore(s + p * width, sums[p]);
+  } else {
+    for (auto& e : s) e = S(0);
+    for (; k + chains <= n; k += chains)
+      for (std::size_t l = 0; l < chains; ++l) s[l] = add(s[l], k + l);
+  }
+  for (std::size_t l = 0; k < n; ++k, ++l) s[l] = add(s[l], k);
+  for (std::size_t half = chains / 2; half > 0; half /= 2)
+    for (std::size_t l = 0; l < half; ++l) s[l] = s[l] + s[l + half];
+  return s[0];
+}
+
+/// <x, y>, |x - y|^2 and |x|^2 - |y|^2 = <x - y, x + y>, before they are rounded to
+/// Wide<T>. The last two are made of the differences: nothing cancels for close points.
+template <class T>
+[[nodiscard]] Sum<T> dot_sum(Point<T> x, Point<T> y) {
+  if (x.data() == y.data())  // widened once: half of the work for floats
+    return sum_of<Sum<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+      const V u = load_sum<V>(&x[k]);
+      return add_product(s, u, u);
+    });
+  return sum_of<Sum<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+    return add_product(s, load_sum<V>(&x[k]), load_sum<V>(&y[k]));
+  });
+}
+template <class S, class T>
+[[nodiscard]] S diff2_in(Point<T> x, Point<T> y) {
+  return sum_of<S>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+    const V u = load_sum<V>(&x[k]) - load_sum<V>(&y[k]);
+    return add_product(s, u, u);
+  });
+}
+template <class T>
+[[nodiscard]] Sum<T> diff2_sum(Point<T> x, Point<T> y) {
+  return diff2_in<Sum<T>>(x, y);
+}
+template <class T>
+[[nodiscard]] Sum<T> norm2_gap(Point<T> x, Point<T> y) {
+  return sum_of<Sum<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+    const V u = load_sum<V>(&x[k]), v = load_sum<V>(&y[k]);
+    return add_product(s, V(u - v), V(u + v));
+  });
+}
+
+}  // namespace detail
+
+/// <x, y>.
 template <class T>
 [[nodiscard]] Wide<T> dot(Point<T> x, Point<T> y) {
-  Wide<T> s(0);
-  for (std::size_t i = 0; i < x.size(); ++i) s += Wide<T>(x[i]) * Wide<T>(y[i]);
-  return s;
+  return Wide<T>(detail::dot_sum<T>(x, y));
 }
 
 /// |x|^2.
@@ -38,12 +141,27 @@ template <class T>
 /// |x - y|^2 from the differences themselves: no cancellation for close points.
 template <class T>
 [[nodiscard]] Wide<T> diff2(Point<T> x, Point<T> y) {
-  Wide<T> s(0);
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const Wide<T> u = Wide<T>(x[i]) - Wide<T>(y[i]);
-    s += u * u;
+  return Wide<T>(detail::diff2_sum<T>(x, y));
+}
+
+/// Whether all numbers of x are finite.
+template <class T>
+[[nodiscard]] bool all_finite(Point<T> x) {
+  std::size_t k = 0;
+  if constexpr (std::same_as<T, float> || std::same_as<T, double>) {
+    // A number minus itself is 0 or NaN, and so is a sum of these.
+    using V = Pack<T>;
+    constexpr std::size_t width = std::size_t(lanes<T>);
+    V a(T(0)), b(T(0));
+    for (; k + 2 * width <= x.size(); k += 2 * width) {
+      const V u = vload<V>(&x[k]), v = vload<V>(&x[k + width]);
+      a = a + (u - u), b = b + (v - v);
+    }
+    if (!(vsum(V(a + b)) == T(0))) return false;
   }
-  return s;
+  for (; k < x.size(); ++k)
+    if (!is_finite(x[k])) return false;
+  return true;
 }
 
 namespace detail {
@@ -61,6 +179,17 @@ template <class T>
 /// multiprecision.
 template <class T, class Ratio>
 [[nodiscard]] T series(const T& first, const T& y, const Ratio& ratio) {
+  if constexpr (std::same_as<T, double>) {  // the same terms, from a table
+    struct Table {
+      double c[28] = {1.0};
+    };
+    constexpr Table table = [] {
+      Table t;
+      for (std::size_t k = 0; k < 27; ++k) t.c[k + 1] = t.c[k] * Ratio{}(double(k));
+      return t;
+    }();
+    return first * polynomial(y, table.c);
+  }
   T sum = first, term = first;
   for (int k = 0; k < 10000; ++k) {
     term = term * y * ratio(T(k));
@@ -76,12 +205,10 @@ inline constexpr double asinhc_slope_series[] = {
     -1.0 / 6,      3.0 / 20,     -15.0 / 112,     35.0 / 288,
     -315.0 / 2816, 693.0 / 6656, -1001.0 / 10240, 6435.0 / 69632};
 
-/// F'(w) for lanes V of T, w small: relative truncation error about w^8.
-template <class T, class V>
+/// F'(w) for lanes, w small: relative truncation error about w^8.
+template <class V>
 HCL_INLINE V asinhc_slope_near0(const V& w) {
-  V s = V(T(asinhc_slope_series[7]));
-  for (int k = 6; k >= 0; --k) s = s * w + V(T(asinhc_slope_series[k]));
-  return s;
+  return polynomial(w, asinhc_slope_series);
 }
 
 }  // namespace detail

@@ -29,8 +29,8 @@ HCL_INLINE T vlog1p(T x) {
   return std::log1p(x);
 }
 template <std::floating_point T>
-HCL_INLINE T vacos(T x) {
-  return std::acos(x);
+HCL_INLINE T vasin(T x) {
+  return std::asin(x);
 }
 template <std::floating_point T>
 HCL_INLINE T vmax(T x, T y) {
@@ -44,11 +44,19 @@ template <std::floating_point T>
 HCL_INLINE T vselect(bool m, T x, T y) {
   return m ? x : y;
 }
+// Fused where the machine is, and then for vectors and scalars alike: equal bits.
 template <std::floating_point T>
 HCL_INLINE T vfma(T a, T b, T c) {
+#if defined(__FP_FAST_FMA) && defined(__FP_FAST_FMAF)
   return std::fma(a, b, c);
+#else
+  return a * b + c;
+#endif
 }
 HCL_INLINE bool vany(bool m) { return m; }
+// Keeps x in its register: GCC would read it again from memory for every use.
+template <std::floating_point T>
+HCL_INLINE void vhold(T&) {}
 template <std::floating_point T>
 HCL_INLINE T vsum(T x) {
   return x;
@@ -75,6 +83,69 @@ template <XsimdBatch V>
 HCL_INLINE V vsqrt(const V& x) {
   return xsimd::sqrt(x);
 }
+#if defined(__AVX512F__) || (defined(__AVX2__) && defined(__FMA__))
+// Exponents as whole numbers in the lanes: what exp and log of core/exp_log.hpp take
+// apart and put together. On other instruction sets they are xsimd's own.
+#define HCL_LANE_EXPONENTS 1
+template <XsimdBatch V>
+HCL_INLINE V vnearest(const V& x) {
+  return xsimd::nearbyint(x);
+}
+template <XsimdBatch V>
+HCL_INLINE V xsimd_exp(const V& x) {
+  return xsimd::exp(x);
+}
+/// 2^(k-1) for whole k with a normal result, in double.
+template <XsimdBatch V>
+HCL_INLINE V vpow2_half(const V& k) {
+  // The sum's last digits are the biased exponent; they move to where it belongs.
+  const V t = k + V(0x1p52 + 1022.0);
+#if defined(__AVX512F__)
+  return V(_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(t), 52)));
+#else
+  return V(_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(t), 52)));
+#endif
+}
+/// k and 2^-k, k the whole number with x 2^-k in [sqrt(1/2), sqrt(2)), for a normal x >
+/// 0.
+template <class V>
+struct LaneExponent {
+  V k, scale;
+};
+template <XsimdBatch V>
+HCL_INLINE LaneExponent<V> vexponent(const V& x) {
+  // The biased exponent e of sqrt(2) x: as the last digits of a large number, and as the
+  // exponent 2 bias - e of 2^-k.
+  if constexpr (std::same_as<typename V::value_type, float>) {
+    const V y = x * V(1.41421356f), large(0x1p23f);
+#if defined(__AVX512F__)
+    const __m512i e = _mm512_srli_epi32(_mm512_castps_si512(y), 23);
+    const __m512i k = _mm512_or_si512(e, _mm512_castps_si512(large));
+    const __m512i s = _mm512_slli_epi32(_mm512_sub_epi32(_mm512_set1_epi32(254), e), 23);
+    return {V(_mm512_castsi512_ps(k)) - V(0x1p23f + 127.0f), V(_mm512_castsi512_ps(s))};
+#else
+    const __m256i e = _mm256_srli_epi32(_mm256_castps_si256(y), 23);
+    const __m256i k = _mm256_or_si256(e, _mm256_castps_si256(large));
+    const __m256i s = _mm256_slli_epi32(_mm256_sub_epi32(_mm256_set1_epi32(254), e), 23);
+    return {V(_mm256_castsi256_ps(k)) - V(0x1p23f + 127.0f), V(_mm256_castsi256_ps(s))};
+#endif
+  } else {
+    const V y = x * V(1.4142135623730951), large(0x1p52);
+#if defined(__AVX512F__)
+    const __m512i e = _mm512_srli_epi64(_mm512_castpd_si512(y), 52);
+    const __m512i k = _mm512_or_si512(e, _mm512_castpd_si512(large));
+    const __m512i s = _mm512_slli_epi64(_mm512_sub_epi64(_mm512_set1_epi64(2046), e), 52);
+    return {V(_mm512_castsi512_pd(k)) - V(0x1p52 + 1023.0), V(_mm512_castsi512_pd(s))};
+#else
+    const __m256i e = _mm256_srli_epi64(_mm256_castpd_si256(y), 52);
+    const __m256i k = _mm256_or_si256(e, _mm256_castpd_si256(large));
+    const __m256i s =
+        _mm256_slli_epi64(_mm256_sub_epi64(_mm256_set1_epi64x(2046), e), 52);
+    return {V(_mm256_castsi256_pd(k)) - V(0x1p52 + 1023.0), V(_mm256_castsi256_pd(s))};
+#endif
+  }
+}
+#else
 template <XsimdBatch V>
 HCL_INLINE V vexp(const V& x) {
   return xsimd::exp(x);
@@ -83,9 +154,10 @@ template <XsimdBatch V>
 HCL_INLINE V vlog1p(const V& x) {
   return xsimd::log1p(x);
 }
+#endif
 template <XsimdBatch V>
-HCL_INLINE V vacos(const V& x) {
-  return xsimd::acos(x);
+HCL_INLINE V vasin(const V& x) {
+  return xsimd::asin(x);
 }
 template <XsimdBatch V>
 HCL_INLINE V vmax(const V& x, const V& y) {
@@ -102,6 +174,12 @@ HCL_INLINE V vselect(const typename V::batch_bool_type& m, const V& x, const V& 
 template <XsimdBatch V>
 HCL_INLINE V vfma(const V& a, const V& b, const V& c) {
   return xsimd::fma(a, b, c);
+}
+template <XsimdBatch V>
+HCL_INLINE void vhold([[maybe_unused]] V& x) {
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__)
+  asm("" : "+v"(x.data));
+#endif
 }
 template <class T, class A>
 HCL_INLINE bool vany(const xsimd::batch_bool<T, A>& m) {
@@ -139,12 +217,43 @@ inline constexpr int width_of = [] {
     return int(V::size);
 }();
 
+/// The type of a lane.
+template <class V>
+struct LaneScalar {
+  using type = V;
+};
+#if HCL_WITH_XSIMD
+template <XsimdBatch V>
+struct LaneScalar<V> {
+  using type = typename V::value_type;
+};
+#endif
+
 template <class V, class T>
 HCL_INLINE V vload(const T* p) {
   if constexpr (std::same_as<V, T>)
     return *p;
   else
     return V::load_unaligned(p);
+}
+/// Consecutive numbers in double.
+template <class V, class T>
+HCL_INLINE V vload_wide(const T* p) {
+  if constexpr (std::same_as<V, T> || (width_of < V >> 1 && std::same_as<T, double>)) {
+    return vload<V>(p);
+  } else if constexpr (width_of<V> == 1) {
+    return V(*p);
+  } else {
+#if HCL_WITH_XSIMD && defined(__AVX512F__)
+    return V(_mm512_cvtps_pd(_mm256_loadu_ps(p)));
+#elif HCL_WITH_XSIMD && defined(__AVX__)
+    return V(_mm256_cvtps_pd(_mm_loadu_ps(p)));
+#else
+    double wide[std::size_t(width_of<V>)];
+    for (int l = 0; l < width_of<V>; ++l) wide[l] = double(p[l]);
+    return vload<V>(wide);
+#endif
+  }
 }
 template <class V, class T>
 HCL_INLINE void vstore(T* p, const V& v) {

@@ -75,7 +75,7 @@ class InfoNce {
     if (gx) {
       detail::set_zero(*gx);
       detail::set_zero(*gy);
-      contrast.backward(*gx, *gy, out.grad_temperature, out.grad_c);
+      contrast.backward(*gx, *gy, out);
     }
     return out;
   }

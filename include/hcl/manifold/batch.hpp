@@ -32,12 +32,31 @@ void for_row_blocks(Index n, const F& f) {
                  [&](Index b) { f(b, b * step, std::min(n, (b + 1) * step)); });
 }
 
+/// The same from the last block to the first: after a pass of checks the last blocks are
+/// what the cache still holds.
+template <class F>
+void for_row_blocks_back(Index n, const F& f) {
+  const Index step = (n + kRowBlocks - 1) / kRowBlocks;
+  for_row_blocks(n, [&](Index b, Index, Index) {
+    const Index back = (n + step - 1) / step - 1 - b;
+    f(back, back * step, std::min(n, (back + 1) * step));
+  });
+}
+
+/// f(i) for every row, in that order of blocks.
+template <class F>
+void for_rows(Index n, const F& f) {
+  for_row_blocks_back(n, [&](Index, Index first, Index last) {
+    for (Index i = first; i < last; ++i) f(i);
+  });
+}
+
 /// total += sum_i of what f(i, s) adds to s = 0: within a block by rows, then by blocks.
 template <class T, class F>
 void sum_rows(Index n, const F& f, T& total) {
   std::array<Wide<T>, kRowBlocks> part;
   part.fill(Wide<T>(0));
-  for_row_blocks(n, [&](Index b, Index first, Index last) {
+  for_row_blocks_back(n, [&](Index b, Index first, Index last) {
     Wide<T> sum(0);
     for (Index i = first; i < last; ++i) {
       T s(0);
@@ -51,32 +70,89 @@ void sum_rows(Index n, const F& f, T& total) {
   total = T(Wide<T>(total) + sum);
 }
 
-/// Throws for the first row whose OnManifold test(row) is not ok.
+/// A batch and the OnManifold test(row) that its rows must pass.
+template <class T, class Test>
+struct RowTest {
+  const char* arg;
+  BatchView<const T> x;
+  Test test;
+};
+
+/// Throws for the first row of the first batch that fails its test. The batches, of
+/// equally many rows, are read side by side: the pass after this one finds the last rows
+/// of all of them in the cache.
+template <class... T, class... Test>
+void check_rows(const char* where, const RowTest<T, Test>&... batch) {
+  std::array<std::array<Index, kRowBlocks>, sizeof...(batch)> bad;
+  for (auto& of_batch : bad) of_batch.fill(-1);
+  for_row_blocks(std::max({batch.x.rows()...}), [&](Index b, Index first, Index last) {
+    const auto scan = [&](const auto& one, Index& hit) {
+      for (Index i = first; i < last && hit < 0; ++i)
+        if (!one.test(one.x.row(i))) hit = i;
+    };
+    std::size_t k = 0;
+    (scan(batch, bad[k++][std::size_t(b)]), ...);
+  });
+  const auto report = [&](const auto& one, const std::array<Index, kRowBlocks>& hits) {
+    const auto hit =
+        std::find_if(hits.begin(), hits.end(), [](Index i) { return i >= 0; });
+    if (hit == hits.end()) return;
+    const OnManifold why = one.test(one.x.row(*hit));
+    fail(where, ": ", one.arg, " row ", *hit, ": ", why.reason, ", value ", why.value);
+  };
+  std::size_t k = 0;
+  (report(batch, bad[k++]), ...);
+}
 template <class T, class Test>
 void check_rows(const char* where, const char* arg, const BatchView<const T>& x,
                 const Test& test) {
-  std::array<Index, kRowBlocks> bad;
-  bad.fill(-1);
-  for_row_blocks(x.rows(), [&](Index b, Index first, Index last) {
-    for (Index i = first; i < last; ++i)
-      if (!test(x.row(i))) {
-        bad[std::size_t(b)] = i;
-        return;
-      }
-  });
-  const auto hit = std::find_if(bad.begin(), bad.end(), [](Index i) { return i >= 0; });
-  if (hit == bad.end()) return;
-  const OnManifold why = test(x.row(*hit));
-  fail(where, ": ", arg, " row ", *hit, ": ", why.reason, ", value ", why.value);
+  check_rows(where, RowTest<T, Test>{arg, x, test});
+}
+
+/// Whether all numbers of the row are finite.
+template <class T>
+OnManifold finite_row(Point<T> row) {
+  if (hcl::all_finite<T>(row)) return {};
+  for (const T& v : row)
+    if (!is_finite(v)) return {false, "not finite", static_cast<double>(v)};
+  return {};
+}
+template <class T>
+auto finite_rows(const char* arg, const BatchView<const T>& x) {
+  return RowTest<T, OnManifold (*)(Point<T>)>{arg, x, finite_row<T>};
+}
+
+/// Whether |v|^2 of the row is a finite number, which every map takes of a tangent
+/// vector.
+template <class T>
+OnManifold tangent_row(Point<T> row) {
+  const Wide<T> n = norm2<T>(row);
+  if (is_finite(n)) return {};
+  const OnManifold why = finite_row<T>(row);
+  return why.ok ? OnManifold{false, "|v|^2 is too large for the scalar type",
+                             static_cast<double>(n)}
+                : why;
+}
+
+/// The test that rows are points of m, of a geometry that cannot tell (a bare Metric)
+/// only that they are finite; if not `on`, that they are tangent vectors.
+template <class M>
+auto point_rows(const char* arg, const M& m, const BatchView<const ScalarOf<M>>& x,
+                bool on = true) {
+  using T = ScalarOf<M>;
+  if constexpr (requires(Point<T> row) { m.is_on_manifold(row); }) {
+    const auto test = [&m, on](Point<T> row) -> OnManifold {
+      return on ? m.is_on_manifold(row) : tangent_row<T>(row);
+    };
+    return RowTest<T, decltype(test)>{arg, x, test};
+  } else {
+    return finite_rows<T>(arg, x);
+  }
 }
 
 template <class T>
 void check_finite(const char* where, const char* arg, const BatchView<const T>& x) {
-  check_rows(where, arg, x, [](Point<T> row) -> OnManifold {
-    for (const T& v : row)
-      if (!is_finite(v)) return {false, "not finite", static_cast<double>(v)};
-    return {};
-  });
+  check_rows(where, finite_rows<T>(arg, x));
 }
 
 template <class T>
@@ -85,16 +161,10 @@ void check_finite(const char* where, const char* arg, std::span<const T> x) {
     expect(is_finite(x[i]), where, ": ", arg, " row ", i, ": not finite, value ", x[i]);
 }
 
-/// Points of m; a geometry that cannot tell (a bare Metric) only has them finite.
 template <class M>
 void check_points(const char* where, const char* arg, const M& m,
                   const BatchView<const ScalarOf<M>>& x) {
-  using T = ScalarOf<M>;
-  if constexpr (requires(Point<T> p) { m.is_on_manifold(p); })
-    check_rows(where, arg, x,
-               [&](Point<T> row) -> OnManifold { return m.is_on_manifold(row); });
-  else
-    check_finite<T>(where, arg, x);
+  check_rows(where, point_rows(arg, m, x));
 }
 
 inline void expect_length(const char* where, const char* arg, std::size_t size,
@@ -115,11 +185,8 @@ template <class M, class F>
 void map_rows(const char* where, const char* arg, bool on, const M& m,
               BatchIn<ScalarOf<M>> x, BatchOut<ScalarOf<M>> out, const F& f) {
   expect_like(where, "out", out, x);
-  if (on)
-    check_points(where, arg, m, x);
-  else
-    check_finite<ScalarOf<M>>(where, arg, x);
-  parallel_for(x.rows(), [&](Index i) { f(x.row(i), out.row(i)); });
+  check_rows(where, point_rows(arg, m, x, on));
+  for_rows(x.rows(), [&](Index i) { f(x.row(i), out.row(i)); });
 }
 
 /// out row i = f(x row i, u row i, out row i), u points if u_on.
@@ -129,12 +196,8 @@ void map_pairs(const char* where, const char* u_arg, bool u_on, const M& m,
                const F& f) {
   expect_like(where, u_arg, u, x);
   expect_like(where, "out", out, x);
-  check_points(where, "x", m, x);
-  if (u_on)
-    check_points(where, u_arg, m, u);
-  else
-    check_finite<ScalarOf<M>>(where, u_arg, u);
-  parallel_for(x.rows(), [&](Index i) { f(x.row(i), u.row(i), out.row(i)); });
+  check_rows(where, point_rows("x", m, x), point_rows(u_arg, m, u, u_on));
+  for_rows(x.rows(), [&](Index i) { f(x.row(i), u.row(i), out.row(i)); });
 }
 
 /// Backward of a map at the origin: gx row i += J^T g row i, gc += <g, dz/dc>.
@@ -145,11 +208,7 @@ void pull_rows(const char* where, const char* arg, bool on, const M& m,
   using T = ScalarOf<M>;
   expect_like(where, "upstream gradient", g, x);
   expect_like(where, "gradient", gx, x);
-  if (on)
-    check_points(where, arg, m, x);
-  else
-    check_finite<T>(where, arg, x);
-  check_finite<T>(where, "upstream gradient", g);
+  check_rows(where, point_rows(arg, m, x, on), finite_rows<T>("upstream gradient", g));
   sum_rows<T>(
       x.rows(), [&](Index i, T& s) { f(x.row(i), g.row(i), gx.row(i), s); }, gc);
 }
@@ -162,10 +221,10 @@ void dist(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
           std::span<ScalarOf<M>> out) {
   detail::expect_like("dist", "y", y, x);
   detail::expect_length("dist", "out", out.size(), x.rows());
-  detail::check_points("dist", "x", m, x);
-  detail::check_points("dist", "y", m, y);
-  parallel_for(x.rows(),
-               [&](Index i) { out[std::size_t(i)] = m.dist(x.row(i), y.row(i)); });
+  detail::check_rows("dist", detail::point_rows("x", m, x),
+                     detail::point_rows("y", m, y));
+  detail::for_rows(x.rows(),
+                   [&](Index i) { out[std::size_t(i)] = m.dist(x.row(i), y.row(i)); });
 }
 
 /// gx, gy += g[i] dd/dx, g[i] dd/dy by rows, gc += sum_i g[i] dd/dc.
@@ -179,8 +238,7 @@ void dist_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
   detail::expect_length(where, "g", g.size(), x.rows());
   detail::expect_like(where, "gx", gx, x);
   detail::expect_like(where, "gy", gy, x);
-  detail::check_points(where, "x", m, x);
-  detail::check_points(where, "y", m, y);
+  detail::check_rows(where, detail::point_rows("x", m, x), detail::point_rows("y", m, y));
   detail::check_finite<T>(where, "g", g);
   detail::sum_rows<T>(
       x.rows(),
@@ -247,8 +305,9 @@ void egrad2rgrad(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> g,
 /// out row i = project(x row i); rows may be off the manifold, but finite.
 template <Manifold M>
 void project(const M& m, BatchIn<ScalarOf<M>> x, BatchOut<ScalarOf<M>> out) {
-  detail::map_rows("project", "x", false, m, x, out,
-                   [&](auto a, auto o) { m.project(a, o); });
+  detail::expect_like("project", "out", out, x);
+  detail::check_finite<ScalarOf<M>>("project", "x", x);
+  detail::for_rows(x.rows(), [&](Index i) { m.project(x.row(i), out.row(i)); });
 }
 
 }  // namespace hcl::inline HCL_ABI

@@ -24,66 +24,128 @@ struct OfChord {
   W value, by_q, by_c;
 };
 
+/// 2 Q F'(cQ) = Q (1/sqrt(1+w) - F)/w, from s = sqrt(w), f = F, h = sqrt(1+w); Q/w is 1/c
+/// where the series is not needed, so that no power of a large Q is taken.
+template <class T>
+[[nodiscard]] Wide<T> chord_slope(const Sum<T>& q, const T& c, const Wide<T>& s,
+                                  const Sum<T>& f, const Sum<T>& h) {
+  using W = Wide<T>;
+  if (s < W(0.5)) return W(q) * asinhc_slope(s);
+  return W((Sum<T>(1) / h - f) / Sum<T>(c));
+}
+
 /// d = 2 sqrt(Q) F(cQ); all derivatives are 0 at Q = 0.
-template <class W>
-[[nodiscard]] OfChord<W> chord_dist(const W& q, const W& c) {
+template <class T>
+[[nodiscard]] OfChord<Wide<T>> chord_dist(const Sum<T>& q, const T& c) {
   using std::sqrt;
-  if (!(q > W(0))) return {W(0), W(0), W(0)};
-  const W r = sqrt(q), w = c * q, s = sqrt(w);
-  return {W(2) * r * asinhc(s), W(1) / (r * sqrt(W(1) + w)), r * q * asinhc_slope(s)};
+  using W = Wide<T>;
+  using S = Sum<T>;
+  if (!(q > S(0))) return {W(0), W(0), W(0)};
+  const S r = sqrt(q), w = S(c) * q, s = sqrt(w);
+  const S f = asinhc(s), h = sqrt(S(1) + w);
+  return {W(S(2) * r * f), W(S(1) / (r * h)), W(r) * chord_slope<T>(q, c, W(s), f, h)};
 }
 
 /// d^2 = 4 Q F(cQ)^2, smooth at Q = 0.
-template <class W>
-[[nodiscard]] OfChord<W> chord_dist2(const W& q, const W& c) {
+template <class T>
+[[nodiscard]] OfChord<Wide<T>> chord_dist2(const Sum<T>& q, const T& c) {
   using std::sqrt;
-  const W w = c * q, s = root(w), f = asinhc(s);
-  return {W(4) * q * f * f, W(4) * f / sqrt(W(1) + w),
-          W(4) * q * q * f * asinhc_slope(s)};
+  using W = Wide<T>;
+  using S = Sum<T>;
+  const S w = S(c) * q, s = root(w), f = asinhc(s), h = sqrt(S(1) + w);
+  return {W(S(4) * q * f * f), W(S(4) * f / h),
+          W(S(4) * q * f) * chord_slope<T>(q, c, W(s), f, h)};
 }
 
-/// chord_dist on lanes V of T: the same three numbers, NaN or inf at Q <= 0.
+/// chord_dist on lanes V of T: the same three numbers. In float the last two are inf or
+/// NaN at Q <= 0, where no lane of float is used.
 template <class T, class V>
 [[nodiscard]] HCL_INLINE OfChord<V> chord_dist_lanes(const V& q, const T& c) {
   constexpr T cut = sizeof(T) <= sizeof(float) ? T(0.1) : T(0.01);
-  const V one = V(T(1));
-  const T root_c = vsqrt(c);
+  // On lanes also what depends on c alone: so it leaves the loop over them.
+  const V one = V(T(1)), root_c = vsqrt(V(c));
   const V w = q * V(c), r = vsqrt(w), h = vsqrt(one + w);
-  const V d = V(T(2) / root_c) * vlog1p(r + w / (one + h));
-  const V q_root = r * V(T(1) / root_c);
+  const V d = V(T(2)) / root_c * vlog1p(r + w / (one + h));
+  const V q_root = r * (one / root_c);
   // 2 sqrt(Q) Q F'(w), F' = (1/h - F)/(2w) with F = d/(2 sqrt Q), or its series.
-  const V near = V(T(2)) * q_root * q * asinhc_slope_near0<T>(w);
-  const V far = (q_root / h - V(T(0.5)) * d) * V(T(1) / c);
-  return {d, one / (q_root * h), vselect(w < V(cut), near, far)};
+  const V near = V(T(2)) * q_root * q * asinhc_slope_near0(w);
+  V by_q = one / (q_root * h);
+  const V far = (q * by_q - V(T(0.5)) * d) * (one / V(c));
+  if constexpr (sizeof(T) > sizeof(float)) by_q = vselect(q > V(T(0)), by_q, V(T(0)));
+  return {d, by_q, vselect(w < V(cut), near, far)};
 }
 
 /// |x|.
 template <class T>
 [[nodiscard]] Wide<T> length(Point<T> x) {
-  return root(norm2<T>(x));
+  return Wide<T>(root(dot_sum<T>(x, x)));
 }
 
-/// Coordinate of b x - a y, a = |x|, b = |y|, from sum = a + b and gap = a - b =
-/// <x-y,x+y>/(a+b): the two products themselves would cancel for close points.
-template <class W>
-[[nodiscard]] W turn(const W& x, const W& y, const W& sum, const W& gap) {
-  return (sum * (x - y) - gap * (x + y)) / W(2);
-}
-
-/// <x-y, x+y> = |x|^2 - |y|^2.
-template <class T>
-[[nodiscard]] Wide<T> norm2_gap(Point<T> x, Point<T> y) {
-  using W = Wide<T>;
-  W s(0);
-  for (std::size_t i = 0; i < x.size(); ++i)
-    s += (W(x[i]) - W(y[i])) * (W(x[i]) + W(y[i]));
-  return s;
-}
+/// Two vectors x, y != 0 by their lengths and directions: a = |x|, b = |y|, m = sqrt(ab),
+/// gap = a - b. Differences are taken before products, which would cancel for close
+/// points; the rest is taken from the shorter vector, whose digits the longer would
+/// drown.
+template <class S>
+struct Directions {
+  S a, b, m, gap;
+  bool shorter_x;
+  S shorter_by_m, gap_by_m;
+  template <class T>
+  Directions(Point<T> x, Point<T> y)
+      : a{root(dot_sum<T>(x, x))},
+        b{root(dot_sum<T>(y, y))},
+        m{root(a) * root(b)},
+        gap{norm2_gap<T>(x, y) / (a + b)},
+        shorter_x{gap < S(0)},
+        shorter_by_m{(shorter_x ? a : b) / m},
+        gap_by_m{gap / m} {}
+  /// A coordinate of m (x^ - y^) = (b x - a y)/m.
+  template <class V>
+  [[nodiscard]] HCL_INLINE V apart(const V& x, const V& y) const {
+    return V(shorter_by_m) * (x - y) - V(gap_by_m) * (shorter_x ? x : y);
+  }
+  /// A coordinate of m (x^ + y^) = (b x + a y)/m.
+  template <class V>
+  [[nodiscard]] HCL_INLINE V together(const V& x, const V& y) const {
+    const V rest = V(gap_by_m) * (shorter_x ? x : y);
+    return V(shorter_by_m) * (x + y) + (shorter_x ? V(V(S(0)) - rest) : rest);
+  }
+  /// |x^ - y^|^2 and |x^ + y^|^2, times m^2.
+  template <class T>
+  [[nodiscard]] S apart2(Point<T> x, Point<T> y) const {
+    return sum_of<S>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+      const V e = apart(load_sum<V>(&x[k]), load_sum<V>(&y[k]));
+      return add_product(s, e, e);
+    });
+  }
+  template <class T>
+  [[nodiscard]] S together2(Point<T> x, Point<T> y) const {
+    return sum_of<S>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+      const V e = together(load_sum<V>(&x[k]), load_sum<V>(&y[k]));
+      return add_product(s, e, e);
+    });
+  }
+};
 
 /// out = a x.
 template <class T>
 void scale(const Wide<T>& a, Point<T> x, Grad<T> out) {
   for (std::size_t i = 0; i < x.size(); ++i) out[i] = T(a * Wide<T>(x[i]));
+}
+
+/// out = x/|x| times length, for a finite x != 0 whose |x|^2 may overflow.
+template <class T>
+void set_length(const Wide<T>& length, Point<T> x, Grad<T> out) {
+  using std::sqrt;
+  using W = Wide<T>;
+  W largest(0), s(0);
+  for (const T& e : x) {
+    const W size = W(e) < W(0) ? W(-W(e)) : W(e);
+    if (size > largest) largest = size;
+  }
+  for (const T& e : x) s += (W(e) / largest) * (W(e) / largest);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    out[i] = T(W(x[i]) / largest / sqrt(s) * length);
 }
 
 /// out = a x + b y.
@@ -93,6 +155,29 @@ void combine(const Wide<T>& a, Point<T> x, const Wide<T>& b, Point<T> y, Grad<T>
     out[i] = T(a * Wide<T>(x[i]) + b * Wide<T>(y[i]));
 }
 
+/// |x + y|^2 from the sums themselves.
+template <class T>
+[[nodiscard]] Sum<T> sum2(Point<T> x, Point<T> y) {
+  return sum_of<Sum<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+    const V u = load_sum<V>(&x[k]) + load_sum<V>(&y[k]);
+    return add_product(s, u, u);
+  });
+}
+
+/// <x + y, v>.
+template <class T>
+[[nodiscard]] Wide<T> sum_dot(Point<T> x, Point<T> y, Point<T> v) {
+  using W = Wide<T>;
+  if constexpr (std::same_as<T, float>)
+    return sum_of<W>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+      return add_product(s, V(load_sum<V>(&x[k]) + load_sum<V>(&y[k])),
+                         load_sum<V>(&v[k]));
+    });
+  W s(0);
+  for (std::size_t i = 0; i < x.size(); ++i) s += (W(x[i]) + W(y[i])) * W(v[i]);
+  return s;
+}
+
 /// out = x.
 template <class T>
 void copy(Point<T> x, Grad<T> out) {
@@ -100,38 +185,63 @@ void copy(Point<T> x, Grad<T> out) {
 }
 
 /// Backward of z = f(s) v, s = sqrt(c)|v|, from f(s) and slope = f'(s)/s:
-/// gv += f g + c slope <g,v> v, gc += slope <g,v> |v|^2 / 2.
+/// gv += f g + c slope <g,v> v, gc += slope <g,v> n / 2, n = |v|^2.
 template <class T>
-void radial_vjp(Point<T> v, Point<T> g, const Wide<T>& f, const Wide<T>& slope,
-                const Wide<T>& c, Grad<T> gv, T& gc) {
+void radial_vjp(Point<T> v, const Wide<T>& n, Point<T> g, const Wide<T>& f,
+                const Wide<T>& slope, const Wide<T>& c, Grad<T> gv, T& gc) {
   using W = Wide<T>;
-  const W k = slope * dot<T>(g, v), n = norm2<T>(v);
+  const W k = slope * dot<T>(g, v), ck = c * k;
   for (std::size_t i = 0; i < v.size(); ++i)
-    gv[i] = T(W(gv[i]) + f * W(g[i]) + c * k * W(v[i]));
+    gv[i] = T(W(gv[i]) + f * W(g[i]) + ck * W(v[i]));
   gc = T(W(gc) + k * n / W(2));
 }
 
-/// All coordinates finite: the part of is_on_manifold that every geometry shares.
+/// The largest |x|^2 of a point: room for the products that a distance is made of.
 template <class T>
-[[nodiscard]] OnManifold all_finite(Point<T> x) {
+[[nodiscard]] T largest_norm2() {
+  return std::numeric_limits<T>::max() * T(0x1p-20);
+}
+
+/// All coordinates finite and |x|^2 at most largest_norm2: the part of is_on_manifold
+/// that every geometry shares. factor |x|^2 is held to the same.
+template <class T>
+[[nodiscard]] OnManifold all_finite(Point<T> x, const Wide<T>& factor = Wide<T>(1)) {
+  const Wide<T> n = norm2<T>(x), most(largest_norm2<T>());
+  if (n <= most && factor * n <= most) return {};  // which no sum with a NaN is
   for (const T& v : x)
     if (!is_finite(v)) return {false, "not finite", static_cast<double>(v)};
-  return {};
+  return {false, "|x|^2 is too large for the scalar type", static_cast<double>(n)};
 }
 
-/// Throws unless n = |x|^2 of a row is a finite T.
+/// n and what it loses by rounding to T: the numbers that every row_stat begins with.
 template <class T>
-void check_finite_row(const char* where, const char* arg, Index row, double n) {
-  expect(is_finite(n), where, ": ", arg, " row ", row, ": |x|^2 = ", n, " is not finite");
-  expect(is_finite(static_cast<T>(n)), where, ": ", arg, " row ", row, ": |x|^2 = ", n,
-         " overflows the scalar type");
+[[nodiscard]] std::array<double, 2> gram_row(double n) {
+  return {n, n - static_cast<double>(static_cast<T>(n))};
 }
 
-/// @throws std::invalid_argument unless c is finite and > 0.
+/// n_a - n_b with the digits of both.
+template <class V>
+[[nodiscard]] HCL_INLINE V gram_gap(const V* a, const V* b) {
+  return (a[0] - b[0]) + (a[1] - b[1]);
+}
+
+/// Throws unless n = |x|^2 of a row is a finite number, and n and factor n not too large.
+template <class T>
+void check_finite_row(const char* where, const char* arg, Index row, double n,
+                      double factor = 1) {
+  expect(is_finite(n), where, ": ", arg, " row ", row, ": |x|^2 = ", n, " is not finite");
+  const double most = static_cast<double>(largest_norm2<T>());
+  expect(n <= most && factor * n <= most, where, ": ", arg, " row ", row, ": |x|^2 = ", n,
+         " is too large for the scalar type");
+}
+
+/// @throws std::invalid_argument unless c is finite and > 0, and c^2 and 1/c^2 are too.
 template <class T>
 [[nodiscard]] T checked_curvature(const char* where, const T& c) {
   expect(is_finite(c) && c > T(0), where, ": c = ", static_cast<double>(c),
          ", must be finite and > 0");
+  expect(is_finite(T(c * c)) && is_finite(T(T(1) / (c * c))), where,
+         ": c = ", static_cast<double>(c), ", c^2 must be neither 0 nor infinite");
   return c;
 }
 

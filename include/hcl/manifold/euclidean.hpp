@@ -21,7 +21,7 @@ class Euclidean {
   [[nodiscard]] T origin_scale() const { return T(1); }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
-    return T(detail::root(diff2<T>(x, y)));
+    return T(detail::root(detail::diff2_sum<T>(x, y)));
   }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const { return T(diff2<T>(x, y)); }
   [[nodiscard]] T dist0(Point<T> x) const { return T(detail::length<T>(x)); }
@@ -68,18 +68,35 @@ class Euclidean {
     return detail::all_finite<T>(x);
   }
 
-  // GramMetric. d^2 = n_a + n_b - 2g.
-  static constexpr int row_size = 1;
-  [[nodiscard]] std::array<double, 1> row_stat(double n) const { return {n}; }
+  // GramMetric. Q = |x-y|^2/4.
+  static constexpr int row_size = 2;
+  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
+    return detail::gram_row<T>(n);
+  }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
   }
+  [[nodiscard]] Euclidean<W> wide() const { return {}; }
+  [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return diff2<T>(x, y) / W(4); }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a,
-                                                 const V* b) const {
-    const V sum = a[0] + b[0], d2 = sum - V(T(2)) * g, d = vsqrt(d2);
-    const V by_n = V(T(0.5)) / d;
-    return {d, V(T(-1)) / d, by_n, by_n, V(T(0)), d2 - V(gram_theta<T>) * sum};
+  [[nodiscard]] HCL_INLINE V chord_at(const V& d2, const V*, const V*) const {
+    return V(T(0.25)) * d2;
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin(const V& q, const V* a, const V* b) const {
+    return q - V(gram_theta<T> / T(4)) * (a[0] + b[0]);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V&, const V*, const V*) const {
+    return V(T(1));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V*, const V*) const {
+    const V r = vsqrt(q);
+    V by_q = V(T(1)) / r;
+    if constexpr (sizeof(T) > sizeof(float)) by_q = vselect(q > V(T(0)), by_q, V(T(0)));
+    const V by_n = V(T(0.25)) * by_q;
+    return {V(T(2)) * r, V(T(-0.5)) * by_q, by_n, by_n, V(T(0))};
   }
 
  private:

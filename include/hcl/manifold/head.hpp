@@ -86,7 +86,7 @@ void clip_rows(std::type_identity_t<BatchIn<T>> v, const T& r,
   expect_shape("clip_rows", "out", out, v.rows(), v.cols());
   detail::expect_clip("clip_rows", r);
   detail::check_finite<T>("clip_rows", "v", v);
-  parallel_for(v.rows(), [&](Index i) { clip<T>(v.row(i), r, out.row(i)); });
+  detail::for_rows(v.rows(), [&](Index i) { clip<T>(v.row(i), r, out.row(i)); });
 }
 
 /// clip_vjp by rows: accumulates into gv (N x D) and gr.
@@ -98,8 +98,8 @@ void clip_rows_vjp(std::type_identity_t<BatchIn<T>> v, const T& r,
   expect_shape(where, "g", g, v.rows(), v.cols());
   expect_shape(where, "gv", gv, v.rows(), v.cols());
   detail::expect_clip(where, r);
-  detail::check_finite<T>(where, "v", v);
-  detail::check_finite<T>(where, "g", g);
+  detail::check_rows(where, detail::finite_rows<T>("v", v),
+                     detail::finite_rows<T>("g", g));
   detail::sum_rows<T>(
       v.rows(), [&](Index i, T& s) { clip_vjp<T>(v.row(i), r, g.row(i), gv.row(i), s); },
       gr);

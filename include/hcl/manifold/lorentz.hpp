@@ -21,6 +21,7 @@ class Lorentz {
  public:
   using Scalar = T;
   using W = Wide<T>;
+  using S = Sum<T>;
 
   /// @throws std::invalid_argument unless c is finite and > 0.
   explicit Lorentz(T c = T(1)) : c_{detail::checked_curvature("Lorentz", c)} {}
@@ -28,13 +29,21 @@ class Lorentz {
   /// dist0(expmap0(v)) = origin_scale() |v|.
   [[nodiscard]] T origin_scale() const { return T(1); }
   /// t_x = sqrt(1/c + |x|^2).
-  [[nodiscard]] T time(Point<T> x) const { return T(time_of(norm2<T>(x))); }
+  [[nodiscard]] T time(Point<T> x) const { return T(time_of(detail::dot_sum<T>(x, x))); }
+
+  /// sqrt(c) d(0, x) of the largest |x|^2: where expmap0 and the steps of expmap end.
+  [[nodiscard]] W farthest() const {
+    using std::asinh;
+    using std::sqrt;
+    const W most(detail::largest_norm2<T>()), c(c_);
+    return asinh(c < W(1) ? W(sqrt(c) * sqrt(most)) : W(sqrt(most))) * (W(1) - W(1e-6));
+  }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
-    return T(detail::chord_dist(Pair(*this, x, y).q, W(c_)).value);
+    return T(detail::chord_dist<T>(Pair(*this, x, y).q, c_).value);
   }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const {
-    return T(detail::chord_dist2(Pair(*this, x, y).q, W(c_)).value);
+    return T(detail::chord_dist2<T>(Pair(*this, x, y).q, c_).value);
   }
   /// asinh(sqrt(c)|x|)/sqrt(c).
   [[nodiscard]] T dist0(Point<T> x) const {
@@ -45,31 +54,33 @@ class Lorentz {
   /// Adds g dd/dx, g dd/dy, g dd/dc; 0 at x = y.
   void dist_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const Pair p(*this, x, y);
-    pair_vjp(p, detail::chord_dist(p.q, W(c_)), x, y, W(g), gx, gy, gc);
+    pair_vjp(p, detail::chord_dist<T>(p.q, c_), x, y, W(g), gx, gy, gc);
   }
   /// The same for d^2, smooth everywhere.
   void dist2_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy,
                  T& gc) const {
     const Pair p(*this, x, y);
-    pair_vjp(p, detail::chord_dist2(p.q, W(c_)), x, y, W(g), gx, gy, gc);
+    pair_vjp(p, detail::chord_dist2<T>(p.q, c_), x, y, W(g), gx, gy, gc);
   }
 
-  /// cosh(r) x + sinh(r)/r v, r = sqrt(c)|v|_x.
+  /// cosh(r) x + sinh(r)/r v, r = sqrt(c)|v|_x; a step longer than farthest() ends there,
+  /// and so does one to a point farther out.
   void expmap(Point<T> x, Point<T> v, Grad<T> out) const {
     using std::cosh;
-    const W r = root_c() * detail::root(inner_wide(x, v, v));
-    detail::combine<T>(cosh(r), x, sinhc(r), v, out);
+    const W r = root_c() * detail::root(inner_wide(x, v, v)), end = farthest();
+    detail::combine<T>(r < end ? cosh(r) : cosh(end), x, radial(r), v, out);
+    project(out, out);
   }
   /// F(w)/sqrt(1+w) ((y-x) - 2w x), w = cQ: theta/sinh(theta) (y - cosh(theta) x).
   void logmap(Point<T> x, Point<T> y, Grad<T> out) const {
     using std::sqrt;
-    const W w = W(c_) * Pair(*this, x, y).q;
+    const W w = W(c_) * W(Pair(*this, x, y).q);
     const W k = asinhc(detail::root(w)) / sqrt(W(1) + w);
     for (std::size_t i = 0; i < x.size(); ++i)
       out[i] = T(k * ((W(y[i]) - W(x[i])) - W(2) * w * W(x[i])));
   }
-  /// sinh(s)/s v, s = sqrt(c)|v|. Beyond s = log(largest T)/2 (44 in float, 354 in
-  /// double), where |z|^2 would overflow, z stays at that radius.
+  /// sinh(s)/s v, s = sqrt(c)|v|. Where |z|^2 or c|z|^2 would pass
+  /// the largest T/2^20 (at c = 1: s = 38 in float, 348 in double), z stays there.
   void expmap0(Point<T> v, Grad<T> out) const {
     detail::scale<T>(radial(root_c() * detail::length<T>(v)), v, out);
   }
@@ -81,12 +92,12 @@ class Lorentz {
   void expmap0_vjp(Point<T> v, Point<T> gz, Grad<T> gv, T& gc) const {
     const W s = root_c() * detail::length<T>(v), f = radial(s);
     const W slope = s < farthest() ? sinhc_slope(s) : W(-f / (s * s));
-    detail::radial_vjp<T>(v, gz, f, slope, W(c_), gv, gc);
+    detail::radial_vjp<T>(v, norm2<T>(v), gz, f, slope, W(c_), gv, gc);
   }
   /// gz += J^T gv, gc += <gv, dv/dc> for v = logmap0(z).
   void logmap0_vjp(Point<T> z, Point<T> gv, Grad<T> gz, T& gc) const {
     const W s = root_c() * detail::length<T>(z);
-    detail::radial_vjp<T>(z, gv, asinhc(s), asinhc_slope(s), W(c_), gz, gc);
+    detail::radial_vjp<T>(z, norm2<T>(z), gv, asinhc(s), asinhc_slope(s), W(c_), gz, gc);
   }
 
   /// <u,v> - <x,u><x,v>/t_x^2.
@@ -100,9 +111,8 @@ class Lorentz {
   void parallel_transport(Point<T> x, Point<T> y, Point<T> v, Grad<T> out) const {
     const Pair p(*this, x, y);
     W m(0);
-    for (std::size_t i = 0; i < x.size(); ++i)
-      m -= W(2) * p.by_x(W(x[i]), W(y[i])) * W(v[i]);
-    const W k = W(c_) * m / (W(2) * (W(1) + W(c_) * p.q));
+    for (std::size_t i = 0; i < x.size(); ++i) m += W(p.by_x(S(x[i]), S(y[i])) * S(v[i]));
+    const W k = -W(c_) * m / (W(1) + W(c_) * W(p.q));
     for (std::size_t i = 0; i < x.size(); ++i)
       out[i] = T(W(v[i]) + k * (W(x[i]) + W(y[i])));
   }
@@ -110,42 +120,66 @@ class Lorentz {
   void egrad2rgrad(Point<T> x, Point<T> g, Grad<T> out) const {
     detail::combine<T>(W(1), g, W(c_) * dot<T>(x, g), x, out);
   }
-  void project(Point<T> x, Grad<T> out) const { detail::copy<T>(x, out); }
+  /// Moves a point beyond farthest() radially there.
+  void project(Point<T> x, Grad<T> out) const {
+    using std::sqrt;
+    const W c(c_), n = norm2<T>(x), most = W(detail::largest_norm2<T>());
+    if (n <= most && c * n <= most) {
+      if (x.data() != out.data()) detail::copy<T>(x, out);
+      return;
+    }
+    const W length = sqrt(c < W(1) ? most : W(most / c)) * (W(1) - W(1e-6));
+    detail::set_length<T>(length, x, out);
+  }
   void project_tangent(Point<T>, Point<T> v, Grad<T> out) const {
     detail::copy<T>(v, out);
   }
-  /// x + v in the chart.
+  /// project(x + v), in the chart.
   void retract(Point<T> x, Point<T> v, Grad<T> out) const {
     detail::combine<T>(W(1), x, W(1), v, out);
+    project(out, out);
   }
+  /// Finite, with |x|^2 and c|x|^2 at most detail::largest_norm2: the largest T/2^20.
   [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const {
-    return detail::all_finite<T>(x);
+    return detail::all_finite<T>(x, W(c_));
   }
 
-  // GramMetric. Q = (n_a + n_b - 2g - (t_a-t_b)^2)/4.
-  static constexpr int row_size = 2;
-  /// {n, t}.
-  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
-    return {n, std::sqrt(1 / static_cast<double>(c_) + n)};
+  // GramMetric. Q = (|x-y|^2 - (t_a-t_b)^2)/4.
+  static constexpr int row_size = 5;
+  /// {n, its rest, t, its rest, 1/t}.
+  [[nodiscard]] std::array<double, 5> row_stat(double n) const {
+    const auto [whole, rest] = detail::gram_row<T>(n);
+    const double t = std::sqrt(1 / static_cast<double>(c_) + n);
+    return {whole, rest, t, t - static_cast<double>(static_cast<T>(t)), 1 / t};
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
-    detail::check_finite_row<T>(where, arg, row, n);
+    detail::check_finite_row<T>(where, arg, row, n, static_cast<double>(c_));
+  }
+  [[nodiscard]] Lorentz<W> wide() const { return Lorentz<W>(W(c_)); }
+  [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return W(Pair(*this, x, y).q); }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V chord_at(const V& d2, const V* a, const V* b) const {
+    const V dt = detail::gram_gap(a + 2, b + 2);
+    return V(T(0.25)) * (d2 - dt * dt);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a,
-                                                 const V* b) const {
-    const V sum = a[0] + b[0], dt = (a[0] - b[0]) / (a[1] + b[1]), dt2 = dt * dt;
-    const V q4 = sum - V(T(2)) * g - dt2;
-    const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(V(V(T(0.25)) * q4), c_);
+  [[nodiscard]] HCL_INLINE V margin(const V& q, const V* a, const V* b) const {
+    return q - V(gram_theta<T> / T(4)) * (a[0] + b[0]);
+  }
+  /// The rounding of (t_a-t_b)^2 is one of n_a-n_b.
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V& q, const V* a, const V* b) const {
+    const V gap = detail::gram_gap(a, b);
+    return q - V(T(1.0 / (1 << 26))) * vmax(gap, V(T(0)) - gap);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {
+    const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(q, c_);
     // dQ/dn_a = (1 - (t_a-t_b)/t_a)/4 = t_b/(4 t_a); dQ/dc = -(t_a-t_b)^2/(4 c^2 t_a
     // t_b).
-    const V quarter = V(T(0.25)) * by_q;
-    return {d,
-            V(T(-0.5)) * by_q,
-            quarter * (b[1] / a[1]),
-            quarter * (a[1] / b[1]),
-            by_c - quarter * V(T(1) / (c_ * c_)) * dt2 / (a[1] * b[1]),
-            q4 - V(gram_theta<T>) * sum};
+    const V quarter = V(T(0.25)) * by_q, dt = detail::gram_gap(a + 2, b + 2);
+    return {d, V(T(-0.5)) * by_q, quarter * b[2] * a[4], quarter * a[2] * b[4],
+            by_c - quarter * (V(T(1) / c_) * dt * a[4]) * (V(T(1) / c_) * dt * b[4])};
   }
 
  private:
@@ -153,15 +187,11 @@ class Lorentz {
     using std::sqrt;
     return sqrt(W(c_));
   }
-  [[nodiscard]] W time_of(const W& n) const {
+  [[nodiscard]] S time_of(const S& n) const {
     using std::sqrt;
-    return sqrt(W(1) / W(c_) + n);
+    return sqrt(S(1) / S(c_) + n);
   }
-  [[nodiscard]] static W farthest() {
-    using std::log;
-    return log(W(std::numeric_limits<T>::max())) / W(2);
-  }
-  [[nodiscard]] static W radial(const W& s) {
+  [[nodiscard]] W radial(const W& s) const {
     using std::sinh;
     const W end = farthest();
     return s < end ? sinhc(s) : W(sinh(end) / s);
@@ -180,38 +210,39 @@ class Lorentz {
 
   /// Q by its radial and its angular part, both >= 0: with a = |x|, b = |y|
   /// Q = (a-b)^2/(2(c t_x t_y + c a b + 1)) + |b x - a y|^2/(4 a b).
-  struct Pair {
-    W a, b, tx, ty, gap, q, k;
-    Pair(const Lorentz& m, Point<T> x, Point<T> y)
-        : a{detail::length<T>(x)},
-          b{detail::length<T>(y)},
-          tx{m.time_of(a * a)},
-          ty{m.time_of(b * b)},
-          gap(0),
+  struct Pair : detail::Directions<S> {
+    using detail::Directions<S>::a, detail::Directions<S>::b, detail::Directions<S>::gap;
+    bool at_origin;  // x or y
+    S tx, ty, q, k, by_apart_x, by_apart_y, along_x, along_y;
+    Pair(const Lorentz& space, Point<T> x, Point<T> y)
+        : detail::Directions<S>(x, y),
+          at_origin{a == S(0) || b == S(0)},
+          tx{space.time_of(a * a)},
+          ty{space.time_of(b * b)},
           q(0),
-          k(0) {
+          k(0),
+          by_apart_x(0),
+          by_apart_y(0),
+          along_x(0),
+          along_y(0) {
       HCL_ASSERT(x.size() == y.size());
-      if (a == W(0) && b == W(0)) return;
-      const W c(m.c_), radial = detail::norm2_gap<T>(x, y);
-      gap = radial / (a + b);
-      q = gap * gap / (W(2) * (c * (tx * ty + a * b) + W(1)));
-      if (a == W(0) || b == W(0)) return;
-      W angular(0);
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        const W e = detail::turn<W>(W(x[i]), W(y[i]), a + b, gap);
-        angular += e * e;
-      }
-      q += angular / (W(4) * a * b);
-      k = radial / (c * (b * tx + a * ty));
+      if (at_origin) gap = a - b;
+      const S c(space.c_);
+      q = gap * (gap / (S(2) * (c * (tx * ty + a * b) + S(1))));
+      if (at_origin) return;
+      q += this->apart2(x, y) / S(4);
+      k = gap * (a + b) / (c * (b * tx + a * ty));
+      by_apart_x = this->m / (S(2) * a), along_x = k / (S(2) * a * tx);
+      by_apart_y = this->m / (S(2) * b), along_y = k / (S(2) * b * ty);
     }
     /// dQ/dx_i = ((t_y/t_x) x_i - y_i)/2, split in the same way.
-    [[nodiscard]] W by_x(const W& x, const W& y) const {
-      if (a == W(0) || b == W(0)) return (ty / tx * x - y) / W(2);
-      return (detail::turn<W>(x, y, a + b, gap) + k / tx * x) / (W(2) * a);
+    [[nodiscard]] S by_x(const S& x, const S& y) const {
+      if (at_origin) return (ty / tx * x - y) / S(2);
+      return by_apart_x * this->apart(x, y) + along_x * x;
     }
-    [[nodiscard]] W by_y(const W& x, const W& y) const {
-      if (a == W(0) || b == W(0)) return (tx / ty * y - x) / W(2);
-      return -(detail::turn<W>(x, y, a + b, gap) + k / ty * y) / (W(2) * b);
+    [[nodiscard]] S by_y(const S& x, const S& y) const {
+      if (at_origin) return (tx / ty * y - x) / S(2);
+      return S(0) - (by_apart_y * this->apart(x, y) + along_y * y);
     }
   };
 
@@ -219,13 +250,31 @@ class Lorentz {
   void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y,
                 const W& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const W k = g * f.by_q, c(c_);
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const W u(x[i]), v(y[i]);
-      gx[i] = T(W(gx[i]) + k * p.by_x(u, v));
-      gy[i] = T(W(gy[i]) + k * p.by_y(u, v));
+    add_covector(x, p.a, gx,
+                 [&](std::size_t i) { return S(k) * p.by_x(S(x[i]), S(y[i])); });
+    add_covector(y, p.b, gy,
+                 [&](std::size_t i) { return S(k) * p.by_y(S(x[i]), S(y[i])); });
+    const W dt(p.gap * ((p.a + p.b) / (p.tx + p.ty)));
+    gc = T(W(gc) + g * f.by_c - k / W(4) * (dt / (c * W(p.tx))) * (dt / (c * W(p.ty))));
+  }
+
+  /// g += e(i), a covector at x, |x| = length. The metric sees <x, g> enlarged by
+  /// t_x sqrt(c), and with it the rounding of the coordinates. So the smallest coordinate
+  /// that x can still be moved by takes up what the others lost of <x, g>.
+  template <class E>
+  static void add_covector(Point<T> x, const S& length, Grad<T> g, const E& e) {
+    const std::size_t n = x.size();
+    const W enough = W(length) * W(length) / W(16.0 * double(n));
+    W lost(0), least(std::numeric_limits<W>::max());
+    std::size_t at = n;
+    for (std::size_t i = 0; i < n; ++i) {
+      const S sum = S(g[i]) + e(i);
+      g[i] = T(sum);
+      const W u(x[i]), size = W(g[i]) < W(0) ? W(-W(g[i])) : W(g[i]);
+      lost += u * W(sum - S(g[i]));
+      if (u * u > enough && size < least) at = i, least = size;
     }
-    const W dt = p.gap * (p.a + p.b) / (p.tx + p.ty);
-    gc = T(W(gc) + g * f.by_c - k * dt * dt / (W(4) * c * c * p.tx * p.ty));
+    if (at < n) g[at] = T(W(g[at]) + lost / W(x[at]));
   }
 
   T c_;

@@ -20,45 +20,52 @@ class PoincareBall {
  public:
   using Scalar = T;
   using W = Wide<T>;
+  using S = Sum<T>;
 
   /// @throws std::invalid_argument unless c is finite and > 0.
   explicit PoincareBall(T c = T(1)) : c_{detail::checked_curvature("PoincareBall", c)} {}
   [[nodiscard]] T c() const { return c_; }
   /// dist0(expmap0(v)) = origin_scale() |v|.
   [[nodiscard]] T origin_scale() const { return T(2); }
+  /// 1 - c|x|^2 = 2/lambda_x with the digits of its sum.
+  [[nodiscard]] W gap(Point<T> x) const { return W(gap(detail::dot_sum<T>(x, x))); }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
-    return T(detail::chord_dist(Pair(*this, x, y).q, W(c_)).value);
+    return T(detail::chord_dist<T>(Pair(*this, x, y).q, c_).value);
   }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const {
-    return T(detail::chord_dist2(Pair(*this, x, y).q, W(c_)).value);
+    return T(detail::chord_dist2<T>(Pair(*this, x, y).q, c_).value);
   }
   [[nodiscard]] T dist0(Point<T> x) const {
-    const W n = norm2<T>(x);
-    return T(detail::chord_dist(W(n / gap(n)), W(c_)).value);
+    const S n = detail::dot_sum<T>(x, x);
+    return T(detail::chord_dist<T>(n / gap(n), c_).value);
   }
 
   /// Adds g dd/dx, g dd/dy, g dd/dc; 0 at x = y.
   void dist_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const Pair p(*this, x, y);
-    pair_vjp(p, detail::chord_dist(p.q, W(c_)), x, y, W(g), gx, gy, gc);
+    pair_vjp(p, detail::chord_dist<T>(p.q, c_), x, y, W(g), gx, gy, gc);
   }
   /// The same for d^2, smooth everywhere.
   void dist2_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy,
                  T& gc) const {
     const Pair p(*this, x, y);
-    pair_vjp(p, detail::chord_dist2(p.q, W(c_)), x, y, W(g), gx, gy, gc);
+    pair_vjp(p, detail::chord_dist2<T>(p.q, c_), x, y, W(g), gx, gy, gc);
   }
 
   /// x (+) u with u = tanh(sqrt(c) lambda_x |v|/2) v/(sqrt(c)|v|), written as a step from
   /// x: x + (1-c|x|^2)(u + c|u|^2 x)/(1 + 2c<x,u> + c^2|x|^2|u|^2).
   void expmap(Point<T> x, Point<T> v, Grad<T> out) const {
     using std::sqrt;
-    const W c(c_), nx = norm2<T>(x), a = gap(nx);
-    const W s = tanhc(W(sqrt(c) * detail::length<T>(v) / a)) / a;
-    const W nu = s * s * norm2<T>(v), xu = s * dot<T>(x, v);
-    const W k = a / (W(1) + W(2) * c * xu + c * c * nx * nu);
-    detail::combine<T>(W(1) + k * c * nu, x, k * s, v, out);
+    // A step across the ball ends in small differences of large terms.
+    const S c(c_), nx = detail::dot_sum<T>(x, x), nv = detail::dot_sum<T>(v, v);
+    const W a(gap(nx));
+    const S s(tanhc(W(sqrt(W(c_)) * detail::root(W(nv)) / a)) / a), nu = s * s * nv;
+    const S xu = s * detail::dot_sum<T>(x, v);
+    const S k = gap(nx) / (S(1) + S(2) * c * xu + c * c * nx * nu);
+    const S by_x = S(1) + k * c * nu, by_v = k * s;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      out[i] = T(by_x * S(x[i]) + by_v * S(v[i]));
     project(out, out);
   }
   /// ((1-c|x|^2)(y-x) - c|y-x|^2 x) F(w)/((1-c|y|^2) sqrt(1+w)), w = cQ: 2 artanh(...) of
@@ -66,7 +73,7 @@ class PoincareBall {
   void logmap(Point<T> x, Point<T> y, Grad<T> out) const {
     using std::sqrt;
     const Pair p(*this, x, y);
-    const W c(c_), w = c * p.q;
+    const W c(c_), w = c * W(p.q);
     const W k = asinhc(detail::root(w)) / (p.b * sqrt(W(1) + w));
     const W ky = k * p.a, kx = k * c * p.diff;
     for (std::size_t i = 0; i < x.size(); ++i)
@@ -75,36 +82,39 @@ class PoincareBall {
   /// tanh(sqrt(c)|v|) v/(sqrt(c)|v|).
   void expmap0(Point<T> v, Grad<T> out) const {
     using std::sqrt;
-    detail::scale<T>(tanhc(W(sqrt(W(c_)) * detail::length<T>(v))), v, out);
-    project(out, out);
+    const W s = sqrt(W(c_)) * detail::length<T>(v), f = tanhc(s);
+    detail::scale<T>(f, v, out);
+    inside(W(1) - f * s * (f * s), out);
   }
   /// artanh(sqrt(c)|z|) z/(sqrt(c)|z|), as asinh of |z|/sqrt(1-c|z|^2).
   void logmap0(Point<T> z, Grad<T> out) const {
     using std::sqrt;
-    const W n = norm2<T>(z), a = gap(n);
+    const W n = norm2<T>(z), a = gap(z);
     detail::scale<T>(asinhc(detail::root(W(W(c_) * n / a))) / sqrt(a), z, out);
   }
   /// gv += J^T gz, gc += <gz, dz/dc> for z = expmap0(v), of the formula itself also where
   /// its value is rounded back from the rim: a loss then still pulls v inwards.
   void expmap0_vjp(Point<T> v, Point<T> gz, Grad<T> gv, T& gc) const {
     using std::sqrt;
-    const W s = sqrt(W(c_)) * detail::length<T>(v);
-    detail::radial_vjp<T>(v, gz, tanhc(s), tanhc_slope(s), W(c_), gv, gc);
+    const S n = detail::dot_sum<T>(v, v);
+    const W s = sqrt(W(c_)) * W(detail::root(n));
+    detail::radial_vjp<T>(v, W(n), gz, tanhc(s), tanhc_slope(s), W(c_), gv, gc);
   }
   /// gz += J^T gv, gc += <gv, dv/dc> for v = logmap0(z).
   void logmap0_vjp(Point<T> z, Point<T> gv, Grad<T> gz, T& gc) const {
     using std::sqrt;
-    const W s = sqrt(W(c_)) * detail::length<T>(z);
-    detail::radial_vjp<T>(z, gv, atanhc(s), atanhc_slope(s), W(c_), gz, gc);
+    const S n = detail::dot_sum<T>(z, z);
+    const W s = sqrt(W(c_)) * W(detail::root(n));
+    detail::radial_vjp<T>(z, W(n), gv, atanhc(s), atanhc_slope(s), W(c_), gz, gc);
   }
 
   /// lambda_x^2 <u,v>.
   [[nodiscard]] T inner(Point<T> x, Point<T> u, Point<T> v) const {
-    const W l = W(2) / gap(norm2<T>(x));
+    const W l = W(2) / gap(x);
     return T(l * l * dot<T>(u, v));
   }
   [[nodiscard]] T norm(Point<T> x, Point<T> v) const {
-    return T(W(2) / gap(norm2<T>(x)) * detail::length<T>(v));
+    return T(W(2) / gap(x) * detail::length<T>(v));
   }
   /// (lambda_x/lambda_y) gyr[y,-x] v (Ungar; Ganea et al. 2018, eq. 12), with the
   /// gyration as v + 2(A (y-x) + B x)/((1-c|x|^2)(1-c|y|^2)(1+w)), which is v itself at y
@@ -123,7 +133,7 @@ class PoincareBall {
   }
   /// g/lambda_x^2.
   void egrad2rgrad(Point<T> x, Point<T> g, Grad<T> out) const {
-    const W h = gap(norm2<T>(x)) / W(2);
+    const W h = gap(x) / W(2);
     detail::scale<T>(h * h, g, out);
   }
   /// Moves a point that is outside, or within 8 epsilon of the rim, radially onto that
@@ -137,7 +147,16 @@ class PoincareBall {
       return;
     }
     // One epsilon further in than the limit, so that rounding cannot bring it back out.
-    detail::scale<T>(sqrt((limit - W(2) * eps) / n), x, out);
+    const W room = limit - W(2) * eps;
+    if (is_finite(n))
+      detail::scale<T>(sqrt(room / n), x, out);
+    else
+      detail::set_length<T>(sqrt(room / W(c_)), x, out);
+  }
+  /// project(out, out) of a point whose formula says that 1 - c|out|^2 is `left`: nothing
+  /// to do where its rounding cannot matter.
+  void inside(const W& left, Grad<T> out) const {
+    if (!(left > W(32) * W(std::numeric_limits<T>::epsilon()))) project(out, out);
   }
   void project_tangent(Point<T>, Point<T> v, Grad<T> out) const {
     detail::copy<T>(v, out);
@@ -149,66 +168,80 @@ class PoincareBall {
   }
   /// Finite and c|x|^2 < 1.
   [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const {
+    const S n = S(c_) * detail::dot_sum<T>(x, x);
+    if (n < S(1)) return {};  // and so is finite
     if (const auto finite = detail::all_finite<T>(x); !finite) return finite;
-    const W n = W(c_) * norm2<T>(x);
-    if (n < W(1)) return {};
     return {false, "outside the ball, c|x|^2 must be < 1", static_cast<double>(n)};
   }
 
-  // GramMetric. Q = (n_a + n_b - 2g)/((1-c n_a)(1-c n_b)).
-  static constexpr int row_size = 2;
-  /// {n, 1/(1-c n)}.
-  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
-    return {n, 1 / (1 - static_cast<double>(c_) * n)};
+  // GramMetric. Q = |x-y|^2/((1-c n_a)(1-c n_b)).
+  static constexpr int row_size = 3;
+  /// {n, its rest, 1/(1-c n)}.
+  [[nodiscard]] std::array<double, 3> row_stat(double n) const {
+    const auto [whole, rest] = detail::gram_row<T>(n);
+    return {whole, rest, 1 / (1 - static_cast<double>(c_) * n)};
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
-    expect(static_cast<double>(c_) * n < 1, where, ": ", arg, " row ", row,
-           " is outside the ball: c|x|^2 = ", static_cast<double>(c_) * n,
-           ", must be < 1");
+    const double cn = static_cast<double>(c_) * n;
+    // n is rounded; 2^-51 below 1 the exact c|x|^2 is below 1 too.
+    expect(cn < (sizeof(T) < sizeof(double) ? 1 : 1 - 0x1p-51), where, ": ", arg, " row ",
+           row, " is outside the ball: c|x|^2 = ", cn, ", must be < 1");
+  }
+  [[nodiscard]] PoincareBall<W> wide() const { return PoincareBall<W>(W(c_)); }
+  [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return W(Pair(*this, x, y).q); }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V chord_at(const V& d2, const V* a, const V* b) const {
+    return d2 * (a[2] * b[2]);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a,
-                                                 const V* b) const {
-    const V sum = a[0] + b[0], diff = sum - V(T(2)) * g, s = a[1] * b[1], q = diff * s;
+  [[nodiscard]] HCL_INLINE V margin(const V& q, const V* a, const V* b) const {
+    return q - V(gram_theta<T>) * (a[0] + b[0]) * (a[2] * b[2]);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V&, const V*, const V*) const {
+    return V(T(1));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {
     const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(q, c_);
-    const V cq = V(c_) * q;
-    return {d,
-            V(T(-2)) * s * by_q,
-            (s + cq * a[1]) * by_q,
-            (s + cq * b[1]) * by_q,
-            by_c + q * (a[0] * a[1] + b[0] * b[1]) * by_q,
-            diff - V(gram_theta<T>) * sum};
+    const V s = a[2] * b[2], cq = V(c_) * q;
+    return {d, V(T(-2)) * s * by_q, (s + cq * a[2]) * by_q, (s + cq * b[2]) * by_q,
+            by_c + q * (a[0] * a[2] + b[0] * b[2]) * by_q};
   }
 
  private:
-  /// 1 - c|x|^2 from n = |x|^2.
-  [[nodiscard]] W gap(const W& n) const { return W(1) - W(c_) * n; }
+  /// 1 - c|x|^2 from |x|^2: the one place where the digits are lost near the rim.
+  [[nodiscard]] S gap(const S& n) const { return S(1) - S(c_) * n; }
 
   struct Pair {
-    W nx, ny, a, b, diff, q;
+    S q;
+    W nx, ny, a, b, diff;
     Pair(const PoincareBall& m, Point<T> x, Point<T> y)
-        : nx{norm2<T>(x)},
-          ny{norm2<T>(y)},
-          a{m.gap(nx)},
-          b{m.gap(ny)},
-          diff{diff2<T>(x, y)},
-          q{diff / (a * b)} {
-      HCL_ASSERT(x.size() == y.size() && a > W(0) && b > W(0));
+        : Pair(m, detail::dot_sum<T>(x, x), detail::dot_sum<T>(y, y),
+               detail::diff2_sum<T>(x, y)) {
+      HCL_ASSERT(x.size() == y.size());
+    }
+
+   private:
+    Pair(const PoincareBall& m, const S& n, const S& k, const S& d)
+        : q{d / (m.gap(n) * m.gap(k))}, nx(n), ny(k), a(m.gap(n)), b(m.gap(k)), diff(d) {
+      HCL_ASSERT(a > W(0) && b > W(0));
     }
   };
 
   /// dQ/dx = 2(x-y)/(ab) + 2cQ x/a, dQ/dc = Q (|x|^2/a + |y|^2/b).
   void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y,
                 const W& g, Grad<T> gx, Grad<T> gy, T& gc) const {
-    const W k = g * f.by_q, kd = W(2) * k / (p.a * p.b), cq = W(2) * W(c_) * p.q * k;
+    const W k = g * f.by_q, q(p.q);
+    const W kd = W(2) * k / (p.a * p.b), cq = W(2) * W(c_) * q * k;
     const W kx = cq / p.a, ky = cq / p.b;
     for (std::size_t i = 0; i < x.size(); ++i) {
       const W u = kd * (W(x[i]) - W(y[i]));
       gx[i] = T(W(gx[i]) + u + kx * W(x[i]));
       gy[i] = T(W(gy[i]) - u + ky * W(y[i]));
     }
-    gc = T(W(gc) + g * f.by_c + k * p.q * (p.nx / p.a + p.ny / p.b));
+    gc = T(W(gc) + g * f.by_c + k * q * (p.nx / p.a + p.ny / p.b));
   }
 
   T c_;

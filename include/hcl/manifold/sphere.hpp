@@ -14,13 +14,14 @@ namespace hcl::inline HCL_ABI {
 /// The sphere in R^D. A row x != 0 stands for the point x/(sqrt(c)|x|), so that raw
 /// encoder rows can be compared directly; gradients are by the raw row, and hence
 /// tangent. A zero row is an error. d = theta/sqrt(c), theta = 2 atan2(|x^-y^|, |x^+y^|),
-/// accurate from 0 to pi. At antipodes, where no geodesic is singled out, gradients are 0
-/// and logmap is 0/0.
+/// accurate from 0 to pi. At antipodes, where no geodesic is singled out, gradients and
+/// logmap are 0 and transport changes nothing.
 template <class T>
 class Sphere {
  public:
   using Scalar = T;
   using W = Wide<T>;
+  using S = Sum<T>;
 
   /// @throws std::invalid_argument unless c is finite and > 0.
   explicit Sphere(T c = T(1)) : c_{detail::checked_curvature("Sphere", c)} {}
@@ -29,11 +30,12 @@ class Sphere {
   [[nodiscard]] T origin_scale() const { return T(1); }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
-    return T(Pair(x, y).angle / root_c());
+    using std::sqrt;
+    return T(Pair(x, y).angle / sqrt(S(c_)));
   }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const {
-    const W t = Pair(x, y).angle;
-    return T(t * t / W(c_));
+    const S t = Pair(x, y).angle;
+    return T(t * t / S(c_));
   }
   /// From the pole (1/sqrt(c), 0, ..., 0).
   [[nodiscard]] T dist0(Point<T> x) const {
@@ -46,16 +48,16 @@ class Sphere {
   void dist_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const Pair p(x, y);
     const W k = W(g) / root_c();
-    if (p.sin_angle > W(0)) pair_vjp(p, k / p.sin_angle, x, y, gx, gy);
-    gc = T(W(gc) - k * p.angle / (W(2) * W(c_)));
+    if (p.sin_angle > S(0)) pair_vjp(p, k / W(p.sin_angle), x, y, gx, gy);
+    gc = T(W(gc) - k * W(p.angle) / (W(2) * W(c_)));
   }
   /// The same for d^2, smooth except at antipodes.
   void dist2_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy,
                  T& gc) const {
     const Pair p(x, y);
     const W k = W(g) / W(c_);
-    if (p.sum > W(0)) pair_vjp(p, W(2) * k * p.angle_by_sin(), x, y, gx, gy);
-    gc = T(W(gc) - k * p.angle * p.angle / W(c_));
+    if (p.sum > S(0)) pair_vjp(p, W(2) * k * p.angle_by_sin(), x, y, gx, gy);
+    gc = T(W(gc) - k * W(p.angle * p.angle) / W(c_));
   }
 
   /// cos(r) x + sin(r)/r v, r = sqrt(c)|v|, for v tangent at x.
@@ -67,9 +69,9 @@ class Sphere {
   /// theta/sin(theta) (y^ - cos(theta) x^)/sqrt(c).
   void logmap(Point<T> x, Point<T> y, Grad<T> out) const {
     const Pair p(x, y);
-    const W k = p.angle_by_sin() / root_c();
+    const W k = p.sum > S(0) ? W(p.angle_by_sin() / root_c()) : W(0);
     for (std::size_t i = 0; i < x.size(); ++i)
-      out[i] = T(k * p.towards_y(W(x[i]), W(y[i])));
+      out[i] = T(k * W(p.towards_y(S(x[i]), S(y[i]))));
   }
   /// At the pole, whose tangent vectors have v[0] = 0: the coordinate v[0] is not read.
   void expmap0(Point<T> v, Grad<T> out) const {
@@ -78,9 +80,11 @@ class Sphere {
     detail::scale<T>(sinc(r), v, out);
     out[0] = T(cos(r) / root_c());
   }
-  /// theta/(sqrt(c) rho) (0, z_1, ...), rho = |(z_1, ...)|, theta = atan2(rho, z_0).
+  /// theta/(sqrt(c) rho) (0, z_1, ...), rho = |(z_1, ...)|, theta = atan2(rho, z_0); 0 at
+  /// the other pole.
   void logmap0(Point<T> z, Grad<T> out) const {
-    detail::scale<T>(angle_by_rho(z) / root_c(), z, out);
+    const Polar p(z);
+    detail::scale<T>(p.angle_by_rho / (root_c() * p.length), z, out);
     out[0] = T(0);
   }
   /// gv += J^T gz, gc += <gz, dz/dc> for z = expmap0(v).
@@ -98,15 +102,13 @@ class Sphere {
   }
   /// gz += J^T gv, gc += <gv, dv/dc> for v = logmap0(z), by the raw row z.
   void logmap0_vjp(Point<T> z, Point<T> gv, Grad<T> gz, T& gc) const {
-    const W rho = equatorial(z), z0(z[0]), n = z0 * z0 + rho * rho;
-    const W f = angle_by_rho(z) / root_c(), g = tail_dot(gv, z);
-    // (1/rho) d/drho of theta/rho: by t = rho/z_0 while that is small.
-    const W slope = W(2) * rho < z0 ? atanc_slope(W(rho / z0)) / (z0 * z0 * z0)
-                                    : (z0 / n - angle_by_rho(z)) / (rho * rho);
+    const Polar p(z);
+    const W by_length = W(1) / (root_c() * p.length), f = p.angle_by_rho * by_length;
+    const W g = tail_dot(gv, z) / p.length;  // <gv, z>/|z|
     for (std::size_t i = 1; i < z.size(); ++i)
-      gz[i] = T(W(gz[i]) + f * W(gv[i]) + g * slope / root_c() * W(z[i]));
-    gz[0] = T(W(gz[0]) - g / (n * root_c()));
-    gc = T(W(gc) - f * g / (W(2) * W(c_)));
+      gz[i] = T(W(gz[i]) + f * W(gv[i]) + g * p.slope * by_length * (W(z[i]) / p.length));
+    gz[0] = T(W(gz[0]) - (p.other_pole ? W(0) : g * by_length));
+    gc = T(W(gc) - f * tail_dot(gv, z) / (W(2) * W(c_)));
   }
 
   /// <u,v>.
@@ -118,11 +120,11 @@ class Sphere {
   void parallel_transport(Point<T> x, Point<T> y, Point<T> v, Grad<T> out) const {
     const Pair p(x, y);
     // <y^,v> as <y^ - x^, v>, which does not cancel for close points.
-    W yv(0);
-    for (std::size_t i = 0; i < x.size(); ++i) yv -= p.apart(W(x[i]), W(y[i])) * W(v[i]);
-    const W k = W(2) * yv / (p.sum * p.sum);
+    S yv(0);
+    for (std::size_t i = 0; i < x.size(); ++i) yv += p.apart(S(x[i]), S(y[i])) * S(v[i]);
+    const S k = p.sum > S(0) ? S(S(2) * yv / (p.m * p.m * p.sum * p.sum)) : S(0);
     for (std::size_t i = 0; i < x.size(); ++i)
-      out[i] = T(W(v[i]) - k * p.together(W(x[i]), W(y[i])));
+      out[i] = T(S(v[i]) + k * p.together(S(x[i]), S(y[i])));
   }
   /// g - <x^,g> x^.
   void egrad2rgrad(Point<T> x, Point<T> g, Grad<T> out) const {
@@ -130,7 +132,11 @@ class Sphere {
   }
   /// x/(sqrt(c)|x|).
   void project(Point<T> x, Grad<T> out) const {
-    detail::scale<T>(W(1) / (root_c() * detail::length<T>(x)), x, out);
+    const W length = detail::length<T>(x);
+    if (is_finite(length))
+      detail::scale<T>(W(1) / (root_c() * length), x, out);
+    else
+      detail::set_length<T>(W(1) / root_c(), x, out);
   }
   /// v - <x^,v> x^.
   void project_tangent(Point<T> x, Point<T> v, Grad<T> out) const {
@@ -148,34 +154,62 @@ class Sphere {
     return {false, "a zero row has no direction on the sphere", 0};
   }
 
-  // GramMetric. cos(theta) = g/(|x_a||x_b|).
-  static constexpr int row_size = 2;
-  /// {n, 1/sqrt(n)}.
-  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
-    return {n, 1 / std::sqrt(n)};
+  // GramMetric. The chord is Q = sin^2(theta/2) = (|x-y|^2 - (|x|-|y|)^2)/(4|x||y|) up to
+  // 1/2, and Q - 1 = -cos^2(theta/2) beyond: the small one of the two keeps its digits.
+  static constexpr int row_size = 4;
+  /// {n, its rest, 1/|x|, |x|}. The last is not n/|x|: a compiler that contracts a sum of
+  /// products would make it differ from pair (b, a).
+  [[nodiscard]] std::array<double, 4> row_stat(double n) const {
+    const auto [whole, rest] = detail::gram_row<T>(n);
+    return {whole, rest, 1 / std::sqrt(n), std::sqrt(n)};
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
     expect(static_cast<T>(n) > T(0), where, ": ", arg, " row ", row, ": |x|^2 = ", n,
            ", a zero row has no direction on the sphere");
   }
+  [[nodiscard]] Sphere<W> wide() const { return Sphere<W>(W(c_)); }
+  [[nodiscard]] W chord(Point<T> x, Point<T> y) const {
+    const Pair p(x, y);
+    const S q = p.diff * p.diff / S(4), rest = p.sum * p.sum / S(4);
+    return q < rest ? W(q) : W(S(0) - rest);
+  }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> gram_dist(const V& g, const V* a,
-                                                 const V* b) const {
-    const V one = V(T(1)), s = a[1] * b[1], cosine = g * s;
-    const T inv = T(1) / vsqrt(c_);
-    const V d = V(inv) * vacos(cosine);
-    const V by_cos = V(-inv) / vsqrt((one - cosine) * (one + cosine));
-    const V by_n = V(T(-0.5)) * by_cos * cosine;
-    return {d,
-            by_cos * s,
-            by_n * a[1] * a[1],
-            by_n * b[1] * b[1],
-            d * V(T(-0.5) / c_),
-            vmin(one - cosine, one + cosine) - V(gram_theta<T>)};
+  [[nodiscard]] HCL_INLINE V chord_at(const V& d2, const V* a, const V* b) const {
+    const V gap = detail::gram_gap(a, b) / (a[3] + b[3]);
+    const V q = V(T(0.25)) * (d2 - gap * gap) * (a[2] * b[2]);
+    return vselect(q > V(T(0.5)), V(q - V(T(1))), q);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin(const V& q, const V* a, const V* b) const {
+    return size(q) - V(gram_theta<T> / T(4)) * (a[0] + b[0]) * (a[2] * b[2]);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V& q, const V* a, const V* b) const {
+    const V gap = detail::gram_gap(a, b) * (a[2] * b[2]), beyond = V(T(1.0 / (1 << 20)));
+    const V floor = V(T(1.0 / (1 << 26))) * size(gap);
+    return vselect(q < V(T(0)), V(size(q) - beyond), V(q - floor));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {
+    const V zero = V(T(0)), one = V(T(1)), p = vmin(size(q), one);
+    const V inv = one / vsqrt(V(c_));
+    const V half = V(T(2)) * inv * vasin(vsqrt(p));
+    const V d = vselect(q < zero, V(V(T(3.141592653589793238)) * inv - half), half);
+    V by_q = inv / vsqrt(p * (one - p));
+    if constexpr (sizeof(T) > sizeof(float))
+      by_q = vselect(p * (one - p) > zero, by_q, zero);
+    const V cosine = vselect(q < zero, V(p + p - one), V(one - p - p));
+    const V by_n = V(T(0.25)) * by_q * cosine;
+    return {d, V(T(-0.5)) * by_q * (a[2] * b[2]), by_n * a[2] * a[2], by_n * b[2] * b[2],
+            d * V(T(-0.5) / c_)};
   }
 
  private:
+  template <class V>
+  [[nodiscard]] static HCL_INLINE V size(const V& v) {
+    return vmax(v, V(V(T(0)) - v));
+  }
   [[nodiscard]] W root_c() const {
     using std::sqrt;
     return sqrt(W(c_));
@@ -186,64 +220,58 @@ class Sphere {
   [[nodiscard]] static W tail_dot(Point<T> x, Point<T> y) {
     return dot<T>(x.subspan(1), y.subspan(1));
   }
-  [[nodiscard]] static W angle_by_rho(Point<T> z) {
-    using std::atan2;
-    const W rho = equatorial(z), z0(z[0]);
-    return rho == W(0) ? W(1) / z0 : W(atan2(rho, z0) / rho);
-  }
+  /// A row as seen from the pole, by its direction z/|z|: theta/rho and its derivative
+  /// (1/rho) d/drho at fixed z_0, by rho/z_0 while that is small.
+  struct Polar {
+    W length, angle_by_rho, slope;
+    bool other_pole;
+    explicit Polar(Point<T> z)
+        : length{detail::length<T>(z)}, angle_by_rho(0), slope(0), other_pole{false} {
+      using std::atan2;
+      const W rho = equatorial(z) / length, z0 = W(z[0]) / length;
+      other_pole = z0 < W(0) && rho <= W(4) * W(std::numeric_limits<W>::epsilon());
+      if (other_pole) return;
+      angle_by_rho = rho == W(0) ? W(W(1) / z0) : W(atan2(rho, z0) / rho);
+      slope = W(2) * rho < z0 ? W(atanc_slope(W(rho / z0)) / (z0 * z0 * z0))
+                              : W((z0 - angle_by_rho) / (rho * rho));
+    }
+  };
 
   /// The two directions by their difference and sum, which keep the digits that acos
   /// loses.
-  struct Pair {
-    W a, b, gap, diff, sum, angle, sin_angle;
+  struct Pair : detail::Directions<S> {
+    S diff, sum, angle, sin_angle;
     Pair(Point<T> x, Point<T> y)
-        : a{detail::length<T>(x)},
-          b{detail::length<T>(y)},
-          gap{detail::norm2_gap<T>(x, y) / (a + b)},
-          diff(0),
-          sum(0),
-          angle(0),
-          sin_angle(0) {
+        : detail::Directions<S>(x, y), diff(0), sum(0), angle(0), sin_angle(0) {
       using std::atan2;
-      HCL_ASSERT(x.size() == y.size() && a > W(0) && b > W(0));
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        const W u = apart(W(x[i]), W(y[i])), v = together(W(x[i]), W(y[i]));
-        diff += u * u;
-        sum += v * v;
-      }
-      diff = detail::root(diff);
-      sum = detail::root(sum);
+      HCL_ASSERT(x.size() == y.size() && this->a > S(0) && this->b > S(0));
+      diff = detail::root(this->apart2(x, y)) / this->m;
+      sum = detail::root(this->together2(x, y)) / this->m;
       // Parallel rows differ by rounding, in a direction of no meaning.
-      if (diff <= W(4) * W(std::numeric_limits<W>::epsilon())) diff = W(0);
-      angle = diff == W(0) ? W(0) : W(W(2) * atan2(diff, sum));
-      sin_angle = diff * sum / W(2);
+      if (diff <= S(4) * S(std::numeric_limits<S>::epsilon())) diff = S(0);
+      angle = diff == S(0) ? S(0) : S(S(2) * atan2(diff, sum));
+      sin_angle = diff * sum / S(2);
     }
     [[nodiscard]] W angle_by_sin() const {
-      return diff > W(0) ? angle / sin_angle : W(1);
-    }
-    /// Coordinates of x^ - y^ and x^ + y^.
-    [[nodiscard]] W apart(const W& x, const W& y) const {
-      return detail::turn<W>(x, y, a + b, gap) / (a * b);
-    }
-    [[nodiscard]] W together(const W& x, const W& y) const {
-      return detail::turn<W>(x, -y, a + b, gap) / (a * b);
+      return diff > S(0) ? W(angle / sin_angle) : W(1);
     }
     /// y^ - cos(theta) x^ = (y^ - x^) + |y^-x^|^2/2 x^, of length sin(theta).
-    [[nodiscard]] W towards_y(const W& x, const W& y) const {
-      return diff * diff / W(2) * (x / a) - apart(x, y);
+    [[nodiscard]] S towards_y(const S& x, const S& y) const {
+      return diff * diff / S(2) * (x / this->a) - this->apart(x, y) / this->m;
     }
-    [[nodiscard]] W towards_x(const W& x, const W& y) const {
-      return diff * diff / W(2) * (y / b) + apart(x, y);
+    [[nodiscard]] S towards_x(const S& x, const S& y) const {
+      return diff * diff / S(2) * (y / this->b) + this->apart(x, y) / this->m;
     }
   };
 
   /// d theta/dx = -(y^ - cos(theta) x^)/(|x| sin(theta)); k holds 1/sin(theta).
   static void pair_vjp(const Pair& p, const W& k, Point<T> x, Point<T> y, Grad<T> gx,
                        Grad<T> gy) {
+    const W kx = k / W(p.a), ky = k / W(p.b);
     for (std::size_t i = 0; i < x.size(); ++i) {
-      const W u(x[i]), v(y[i]);
-      gx[i] = T(W(gx[i]) - k / p.a * p.towards_y(u, v));
-      gy[i] = T(W(gy[i]) - k / p.b * p.towards_x(u, v));
+      const S u(x[i]), v(y[i]);
+      gx[i] = T(W(gx[i]) - kx * W(p.towards_y(u, v)));
+      gy[i] = T(W(gy[i]) - ky * W(p.towards_x(u, v)));
     }
   }
 

@@ -18,25 +18,20 @@ inline constexpr Index tile_size = 96;
 /// What the masked lanes of a tile hold in place of a logit: exp of it is 0 beside any
 /// real one.
 template <class T>
-inline constexpr T masked_logit = T(-1e30);
+inline constexpr T masked_logit = T(-1e18);
 
 namespace detail {
 
-/// |x|^2 of a row, in double, in several chains: the rows are read once, at memory speed.
+/// |x|^2 of a row, of whose digits a double holds all that count.
 template <class T>
 double row_norm2(Point<T> x) {
-  double s[8] = {};
-  std::size_t k = 0;
-  for (; k + 8 <= x.size(); k += 8)
-    for (std::size_t l = 0; l < 8; ++l) s[l] += double(x[k + l]) * double(x[k + l]);
-  for (; k < x.size(); ++k) s[k % 8] += double(x[k]) * double(x[k]);
-  return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+  return double(dot_sum<T>(x, x));
 }
 
 }  // namespace detail
 
 /// A batch for one side of the Gram matrix: the row numbers of S, and the rows packed
-/// coordinate by coordinate in panels of tile_size rows. Everything lies in the
+/// coordinate by coordinate in panels of panel_width rows. Everything lies in the
 /// workspace.
 template <Similarity S>
 class GramRows {
@@ -57,6 +52,10 @@ class GramRows {
     if constexpr (GramSimilarity<S>) {
       panels_ = ws.take<T>(padded * static_cast<std::size_t>(x.cols()));
       for (auto& p : stat_) p = ws.take<T>(padded);
+      if constexpr (std::same_as<T, double>)
+        wide_ = stat_;
+      else
+        for (auto& p : wide_) p = ws.take<double>(padded);
       parallel_for(blocks(), [&](Index b) { pack(s, b); });
     }
   }
@@ -68,6 +67,7 @@ class GramRows {
   [[nodiscard]] Index count(Index block) const {
     return std::min(tile_size, x_.rows() - first(block));
   }
+  /// The rows of a block as the B of gemm_packed().
   [[nodiscard]] const T* panel(Index block) const {
     return panels_ + block * tile_size * x_.cols();
   }
@@ -86,28 +86,51 @@ class GramRows {
     return a;
   }
 
+  /// The same numbers in double, before they were rounded to T.
+  HCL_INLINE const double* wide(Index k, Index i) const {
+    return wide_[std::size_t(k)] + i;
+  }
+
  private:
+  static auto wide_stat(const S& s, double n) {
+    if constexpr (std::same_as<T, double>)
+      return s.row_stat(n);
+    else
+      return s.wide().row_stat(n);
+  }
   // Lanes beyond the last row repeat its numbers: they stay finite and are masked later.
   void pack(const S& s, Index b) {
     T* const panel = panels_ + b * tile_size * x_.cols();
     const Index n = count(b), d = x_.cols();
     for (Index r = 0; r < tile_size; ++r) {
       const auto x = x_.row(first(b) + std::min(r, n - 1));
-      const auto stat = s.row_stat(detail::row_norm2<T>(x));
-      for (std::size_t k = 0; k < stat.size(); ++k) stat_[k][first(b) + r] = T(stat[k]);
+      const double norm2 = detail::row_norm2<T>(x);
+      const auto stat = s.row_stat(norm2);
+      const auto wide = wide_stat(s, norm2);
+      for (std::size_t k = 0; k < stat.size(); ++k) {
+        wide_[k][first(b) + r] = wide[k];
+        stat_[k][first(b) + r] = T(stat[k]);
+      }
     }
     // Sixteen columns at a time: the lines that are read and written then stay in L1.
+    constexpr Index width = panel_width<T>;
     for (Index k0 = 0; k0 < d; k0 += 16)
       for (Index r = 0; r < tile_size; ++r) {
         const T* const x = x_.row(first(b) + std::min(r, n - 1)).data();
-        for (Index k = k0; k < std::min(k0 + 16, d); ++k) panel[k * tile_size + r] = x[k];
+        T* const column = panel + r / width * width * d + r % width;
+        for (Index k = k0; k < std::min(k0 + 16, d); ++k) column[k * width] = x[k];
       }
   }
 
   BatchIn<T> x_;
   T* panels_ = nullptr;
   std::array<T*, std::size_t(stats)> stat_{};
+  std::array<double*, std::size_t(stats)> wide_{};
 };
+
+/// Products that are summed in one chain in a Gram matrix of T.
+template <class T>
+inline constexpr Index gram_chunk = sizeof(T) > sizeof(float) ? 1 << 20 : 16;
 
 /// tile(i, j) = <x_i, y_j> for the rows of block bi of x and all lanes of block bj of y;
 /// the row distance of the tile is tile_size.
@@ -115,8 +138,9 @@ template <Similarity S>
 void gram_tile(const GramRows<S>& x, Index bi, const GramRows<S>& y, Index bj,
                typename S::Scalar* tile) {
   const auto rows = x.rows();
-  gemm(x.count(bi), tile_size, rows.cols(), rows.data() + x.first(bi) * rows.stride(),
-       rows.stride(), Index{1}, y.panel(bj), tile_size, tile, tile_size, false);
+  gemm_packed(x.count(bi), tile_size, rows.cols(),
+              rows.data() + x.first(bi) * rows.stride(), rows.stride(), Index{1},
+              y.panel(bj), tile, tile_size, false, gram_chunk<typename S::Scalar>);
 }
 
 }  // namespace hcl::inline HCL_ABI

@@ -26,23 +26,32 @@ concept Similarity = std::copyable<S> &&
   s.check_row("", "", Index{0}, 0.0);
 };
 
-/// A similarity as the Gram matrix sees it: value and total derivatives by g = <x, y>,
-/// n_a = |x|^2, n_b = |y|^2 and c, on SIMD lanes. A margin <= 0 says that cancellation
-/// has eaten the digits of the lane: the pair is then taken from value() and vjp().
+/// A similarity on lanes V: value and total derivatives by g = <x, y>, n_a = |x|^2,
+/// n_b = |y|^2 and c.
 template <class V>
 struct GramLogit {
-  V s, dg, dna, dnb, dc, margin;
+  V s, dg, dna, dnb, dc;
 };
 
-/// A similarity that runs on the tiled kernel:
-///   row_size numbers a row, from row_stat(n), n = |x|^2;
-///   gram(g, a, b) from the inner product and the numbers of the two rows.
+/// A similarity that runs on the tiled kernel. The members are those of GramMetric, with
+/// s in place of d and with `chords` numbers for a pair in place of one Q; its chord may
+/// use g = <x, y> as well as d2 = |x - y|^2.
 template <class S>
 concept GramSimilarity = Similarity<S> &&
-    requires(const S& s, double n, typename S::Scalar g, const typename S::Scalar* a) {
-  requires(S::row_size > 0);
+    requires(const S& s, Point<typename S::Scalar> x, double n, typename S::Scalar g,
+             const typename S::Scalar* a) {
+  requires(S::row_size > 0 && S::chords > 0);
   { s.row_stat(n) } -> std::same_as<std::array<double, std::size_t(S::row_size)>>;
-  { s.gram(g, a, a) } -> std::same_as<GramLogit<typename S::Scalar>>;
+  {
+    s.chord(x, x)
+    } -> std::same_as<std::array<Wide<typename S::Scalar>, std::size_t(S::chords)>>;
+  {
+    s.chord_at(g, g, a, a)
+    } -> std::same_as<std::array<typename S::Scalar, std::size_t(S::chords)>>;
+  { s.margin(a, a, a) } -> std::same_as<typename S::Scalar>;
+  { s.margin_at(a, a, a) } -> std::same_as<typename S::Scalar>;
+  { s.logit_at(a, a, a) } -> std::same_as<GramLogit<typename S::Scalar>>;
+  { s.wide() } -> Similarity;
 };
 
 namespace detail {

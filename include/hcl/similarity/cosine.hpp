@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "hcl/manifold/chord.hpp"
 #include "hcl/similarity/concept.hpp"
 
 namespace hcl::inline HCL_ABI {
@@ -15,7 +16,7 @@ template <Metric M>
 class Cosine {
  public:
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = 2;
+  static constexpr int row_size = 3, chords = 1;
 
   explicit Cosine(M metric) : metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }
@@ -42,14 +43,35 @@ class Cosine {
     expect(n > 0, where, ": ", arg, ", row ", row, " is zero and has no direction");
   }
 
-  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
-    return {n, 1 / std::sqrt(n)};
+  [[nodiscard]] std::array<double, 3> row_stat(double n) const {
+    const auto [whole, rest] = detail::gram_row<Scalar>(n);
+    return {whole, rest, 1 / std::sqrt(n)};
+  }
+  [[nodiscard]] auto wide() const requires GramMetric<M> {
+    return Cosine<decltype(metric_.wide())>{metric_.wide()};
+  }
+  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(Point<Scalar> x,
+                                                  Point<Scalar> y) const {
+    return {dot<Scalar>(x, y)};
   }
   template <class V>
-  HCL_INLINE GramLogit<V> gram(const V& g, const V* a, const V* b) const {
-    const V r = a[1] * b[1], s = g * r, half(Scalar(-0.5));
-    return {s,           r, half * s * a[1] * a[1], half * s * b[1] * b[1], V(Scalar(0)),
-            V(Scalar(1))};
+  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(const V& g, const V&, const V*,
+                                                     const V*) const {
+    return {g};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin(const V*, const V*, const V*) const {
+    return V(Scalar(1));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V*, const V*, const V*) const {
+    return V(Scalar(1));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a,
+                                                 const V* b) const {
+    const V r = a[2] * b[2], s = *g * r, half(Scalar(-0.5));
+    return {s, r, half * s * a[2] * a[2], half * s * b[2] * b[2], V(Scalar(0))};
   }
 
  private:

@@ -18,7 +18,7 @@ template <class M>
 class CoordinateInner {
  public:
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = 1;
+  static constexpr int row_size = 2, chords = 1;
 
   explicit CoordinateInner(M metric) : metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }
@@ -32,11 +32,30 @@ class CoordinateInner {
   void check_row(const char* where, const char* arg, Index row, double n) const {
     check_metric_row(metric_, where, arg, row, n);
   }
-  [[nodiscard]] std::array<double, 1> row_stat(double n) const { return {n}; }
+  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
+    return gram_row<Scalar>(n);
+  }
+  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(Point<Scalar> x,
+                                                  Point<Scalar> y) const {
+    return {dot<Scalar>(x, y)};
+  }
   template <class V>
-  HCL_INLINE GramLogit<V> gram(const V& g, const V*, const V*) const {
+  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(const V& g, const V&, const V*,
+                                                     const V*) const {
+    return {g};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin(const V*, const V*, const V*) const {
+    return V(Scalar(1));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V*, const V*, const V*) const {
+    return V(Scalar(1));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V*, const V*) const {
     const V zero(Scalar(0)), one(Scalar(1));
-    return {g, one, zero, zero, zero, one};
+    return {*g, one, zero, zero, zero};
   }
 
  private:
@@ -59,19 +78,25 @@ template <class T>
 class Inner<Euclidean<T>> : public detail::CoordinateInner<Euclidean<T>> {
  public:
   using detail::CoordinateInner<Euclidean<T>>::CoordinateInner;
+  [[nodiscard]] auto wide() const {
+    return Inner<Euclidean<Wide<T>>>{this->metric().wide()};
+  }
 };
 
 template <class T>
 class Inner<PoincareBall<T>> : public detail::CoordinateInner<PoincareBall<T>> {
  public:
   using detail::CoordinateInner<PoincareBall<T>>::CoordinateInner;
+  [[nodiscard]] auto wide() const {
+    return Inner<PoincareBall<Wide<T>>>{this->metric().wide()};
+  }
 };
 
 template <class T>
 class Inner<Sphere<T>> {
  public:
   using Scalar = T;
-  static constexpr int row_size = 2;
+  static constexpr int row_size = 3, chords = 1;
 
   explicit Inner(Sphere<T> metric) : cosine_{metric} {}
   [[nodiscard]] const Sphere<T>& metric() const { return cosine_.metric(); }
@@ -86,14 +111,33 @@ class Inner<Sphere<T>> {
   void check_row(const char* where, const char* arg, Index row, double n) const {
     cosine_.check_row(where, arg, row, n);
   }
-  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
+  [[nodiscard]] std::array<double, 3> row_stat(double n) const {
     return cosine_.row_stat(n);
   }
+  [[nodiscard]] auto wide() const { return Inner<Sphere<Wide<T>>>{metric().wide()}; }
+  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(Point<Scalar> x,
+                                                  Point<Scalar> y) const {
+    return {dot<Scalar>(x, y)};
+  }
   template <class V>
-  HCL_INLINE GramLogit<V> gram(const V& g, const V* a, const V* b) const {
-    const auto k = cosine_.gram(g, a, b);
+  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(const V& g, const V&, const V*,
+                                                     const V*) const {
+    return {g};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin(const V*, const V*, const V*) const {
+    return V(Scalar(1));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V*, const V*, const V*) const {
+    return V(Scalar(1));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a,
+                                                 const V* b) const {
+    const auto k = cosine_.logit_at(g, a, b);
     const V r(T(1) / metric().c());
-    return {k.s * r, k.dg * r, k.dna * r, k.dnb * r, -k.s * r * r, k.margin};
+    return {k.s * r, k.dg * r, k.dna * r, k.dnb * r, -k.s * r * r};
   }
 
  private:
@@ -104,14 +148,13 @@ template <class T>
 class Inner<Lorentz<T>> {
  public:
   using Scalar = T;
-  static constexpr int row_size = 2;
+  static constexpr int row_size = 5, chords = 1;
 
   explicit Inner(Lorentz<T> metric) : metric_{metric} {}
   [[nodiscard]] const Lorentz<T>& metric() const { return metric_; }
   /// -(|x-y|^2 - (t_x-t_y)^2)/2.
   [[nodiscard]] T value(Point<T> x, Point<T> y) const {
-    const auto dt = time_step(x, y);
-    return T((dt * dt - diff2<T>(x, y)) / Wide<T>(2));
+    return T(Wide<T>(-2) * metric_.chord(x, y));
   }
   /// ds/dx = y - (t_y/t_x) x = (y - x) + (t_x-t_y)/t_x x;  ds/dc = (t_x-t_y)^2/(2 c^2 t_x
   /// t_y).
@@ -123,22 +166,39 @@ class Inner<Lorentz<T>> {
       gx[i] += T(W(g) * (u + dt / tx * W(x[i])));
       gy[i] -= T(W(g) * (u + dt / ty * W(y[i])));
     }
-    gc += T(W(g) * dt * dt / (W(2) * c * c * tx * ty));
+    gc += T(W(g) / W(2) * (dt / (c * tx)) * (dt / (c * ty)));
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     metric_.check_row(where, arg, row, n);
   }
-  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
-    return {n, std::sqrt(1 / double(metric_.c()) + n)};
+  // s = -2Q, Q the chord of the distance.
+  [[nodiscard]] std::array<double, 5> row_stat(double n) const {
+    return metric_.row_stat(n);
+  }
+  [[nodiscard]] auto wide() const { return Inner<Lorentz<Wide<T>>>{metric_.wide()}; }
+  [[nodiscard]] std::array<Wide<T>, 1> chord(Point<T> x, Point<T> y) const {
+    return {metric_.chord(x, y)};
   }
   template <class V>
-  HCL_INLINE GramLogit<V> gram(const V& g, const V* a, const V* b) const {
-    const V half(T(0.5)), one(T(1)), t(one / (a[1] * b[1]));
-    const V dt = (a[0] - b[0]) / (a[1] + b[1]), dt2 = dt * dt;
-    const V s = g - half * (a[0] + b[0] - dt2);
-    const V by_c(T(0.5) / (metric_.c() * metric_.c()));
-    return {s,  one, half * (dt / a[1] - one), -half * (dt / b[1] + one), by_c * dt2 * t,
-            one};
+  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(const V&, const V& d2, const V* a,
+                                                     const V* b) const {
+    return {metric_.chord_at(d2, a, b)};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin(const V* q, const V* a, const V* b) const {
+    return metric_.margin(*q, a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V* q, const V* a, const V* b) const {
+    return metric_.margin_at(*q, a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a,
+                                                 const V* b) const {
+    const V half(T(-0.5)), dt = detail::gram_gap(a + 2, b + 2);
+    const V e = V(T(1) / metric_.c()) * dt;
+    return {V(T(-2)) * *q, V(T(1)), half * b[2] * a[4], half * a[2] * b[4],
+            V(T(0.5)) * (e * a[4]) * (e * b[4])};
   }
 
  private:
@@ -148,10 +208,7 @@ class Inner<Lorentz<T>> {
   }
   /// t_x - t_y without cancellation.
   Wide<T> time_step(Point<T> x, Point<T> y) const {
-    Wide<T> s(0);
-    for (std::size_t i = 0; i < x.size(); ++i)
-      s += (Wide<T>(x[i]) - Wide<T>(y[i])) * (Wide<T>(x[i]) + Wide<T>(y[i]));
-    return s / (time(x) + time(y));
+    return Wide<T>(detail::norm2_gap<T>(x, y)) / (time(x) + time(y));
   }
   Lorentz<T> metric_;
 };

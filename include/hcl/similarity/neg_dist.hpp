@@ -10,7 +10,7 @@ template <Metric M>
 class NegDist {
  public:
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = detail::row_size_of<M>();
+  static constexpr int row_size = detail::row_size_of<M>(), chords = 1;
 
   explicit NegDist(M metric) : metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }
@@ -29,11 +29,33 @@ class NegDist {
   [[nodiscard]] auto row_stat(double n) const requires GramMetric<M> {
     return metric_.row_stat(n);
   }
+  [[nodiscard]] auto wide() const requires GramMetric<M> {
+    return NegDist<decltype(metric_.wide())>{metric_.wide()};
+  }
+  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(
+      Point<Scalar> x, Point<Scalar> y) const requires GramMetric<M> {
+    return {metric_.chord(x, y)};
+  }
   template <class V>
-  HCL_INLINE GramLogit<V> gram(const V& g, const V* a,
-                               const V* b) const requires GramMetric<M> {
-    const auto d = metric_.gram_dist(g, a, b);
-    return {-d.d, -d.dg, -d.dna, -d.dnb, -d.dc, d.margin};
+  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(
+      const V&, const V& d2, const V* a, const V* b) const requires GramMetric<M> {
+    return {metric_.chord_at(d2, a, b)};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin(const V* q, const V* a,
+                                    const V* b) const requires GramMetric<M> {
+    return metric_.margin(*q, a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V* q, const V* a,
+                                       const V* b) const requires GramMetric<M> {
+    return metric_.margin_at(*q, a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(
+      const V* q, const V* a, const V* b) const requires GramMetric<M> {
+    const auto d = metric_.dist_at(*q, a, b);
+    return {-d.d, -d.dg, -d.dna, -d.dnb, -d.dc};
   }
 
  private:
@@ -45,7 +67,7 @@ template <Metric M>
 class NegDist2 {
  public:
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = detail::row_size_of<M>();
+  static constexpr int row_size = detail::row_size_of<M>(), chords = 1;
 
   explicit NegDist2(M metric) : metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }
@@ -66,12 +88,34 @@ class NegDist2 {
   [[nodiscard]] auto row_stat(double n) const requires GramMetric<M> {
     return metric_.row_stat(n);
   }
+  [[nodiscard]] auto wide() const requires GramMetric<M> {
+    return NegDist2<decltype(metric_.wide())>{metric_.wide()};
+  }
+  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(
+      Point<Scalar> x, Point<Scalar> y) const requires GramMetric<M> {
+    return {metric_.chord(x, y)};
+  }
   template <class V>
-  HCL_INLINE GramLogit<V> gram(const V& g, const V* a,
-                               const V* b) const requires GramMetric<M> {
-    const auto d = metric_.gram_dist(g, a, b);
+  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(
+      const V&, const V& d2, const V* a, const V* b) const requires GramMetric<M> {
+    return {metric_.chord_at(d2, a, b)};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin(const V* q, const V* a,
+                                    const V* b) const requires GramMetric<M> {
+    return metric_.margin(*q, a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V* q, const V* a,
+                                       const V* b) const requires GramMetric<M> {
+    return metric_.margin_at(*q, a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(
+      const V* q, const V* a, const V* b) const requires GramMetric<M> {
+    const auto d = metric_.dist_at(*q, a, b);
     const V f = V(Scalar(-2)) * d.d;
-    return {-d.d * d.d, f * d.dg, f * d.dna, f * d.dnb, f * d.dc, d.margin};
+    return {-d.d * d.d, f * d.dg, f * d.dna, f * d.dnb, f * d.dc};
   }
 
  private:

@@ -9,6 +9,19 @@
 
 namespace hcl::inline HCL_ABI {
 
+namespace detail {
+
+template <class V, std::size_t N, std::size_t M>
+HCL_INLINE std::array<V, N + M> join(const std::array<V, N>& a,
+                                     const std::array<V, M>& b) {
+  std::array<V, N + M> out{};
+  std::copy(a.begin(), a.end(), out.begin());
+  std::copy(b.begin(), b.end(), out.begin() + N);
+  return out;
+}
+
+}  // namespace detail
+
 /// s(x, y) = p s1(x, y) + q s2(x, y), on the same rows. The mixed logit of HypMix is
 /// p = 1/tau_e with the cosine, q = lambda/tau_h with minus the ball's distance, and a
 /// loss of temperature 1. The gradient by c is that of a curvature which both share; a
@@ -20,6 +33,7 @@ class WeightedSum {
   using Scalar = typename S1::Scalar;
   static constexpr bool tiled = GramSimilarity<S1> && GramSimilarity<S2>;
   static constexpr int row_size = tiled ? S1::row_size + S2::row_size : 0;
+  static constexpr int chords = S1::chords + S2::chords;
 
   /// @throws std::invalid_argument unless both weights are finite.
   WeightedSum(Scalar p, S1 s1, Scalar q, S2 s2) : p_{p}, q_{q}, s1_{s1}, s2_{s2} {
@@ -41,20 +55,42 @@ class WeightedSum {
   }
 
   [[nodiscard]] auto row_stat(double n) const requires(tiled) {
-    std::array<double, std::size_t(row_size)> out{};
-    const auto a = s1_.row_stat(n);
-    const auto b = s2_.row_stat(n);
-    std::copy(a.begin(), a.end(), out.begin());
-    std::copy(b.begin(), b.end(), out.begin() + S1::row_size);
-    return out;
+    return detail::join(s1_.row_stat(n), s2_.row_stat(n));
+  }
+  [[nodiscard]] auto wide() const requires(tiled) {
+    using W = Wide<Scalar>;
+    return WeightedSum<decltype(s1_.wide()), decltype(s2_.wide())>(W(p_), s1_.wide(),
+                                                                   W(q_), s2_.wide());
+  }
+  [[nodiscard]] auto chord(Point<Scalar> x, Point<Scalar> y) const requires(tiled) {
+    return detail::join(s1_.chord(x, y), s2_.chord(x, y));
   }
   template <class V>
-  HCL_INLINE GramLogit<V> gram(const V& g, const V* a, const V* b) const requires(tiled) {
-    const V p(p_), q(q_);
-    const auto u = s1_.gram(g, a, b);
-    const auto v = s2_.gram(g, a + S1::row_size, b + S1::row_size);
-    return {p * u.s + q * v.s,     p * u.dg + q * v.dg, p * u.dna + q * v.dna,
-            p * u.dnb + q * v.dnb, p * u.dc + q * v.dc, vmin(u.margin, v.margin)};
+  [[nodiscard]] HCL_INLINE auto chord_at(const V& g, const V& d2, const V* a,
+                                         const V* b) const requires(tiled) {
+    return detail::join(s1_.chord_at(g, d2, a, b),
+                        s2_.chord_at(g, d2, a + S1::row_size, b + S1::row_size));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin(const V* q, const V* a, const V* b) const
+      requires(tiled) {
+    return vmin(s1_.margin(q, a, b),
+                s2_.margin(q + S1::chords, a + S1::row_size, b + S1::row_size));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V* q, const V* a, const V* b) const
+      requires(tiled) {
+    return vmin(s1_.margin_at(q, a, b),
+                s2_.margin_at(q + S1::chords, a + S1::row_size, b + S1::row_size));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a, const V* b) const
+      requires(tiled) {
+    const V k1(p_), k2(q_);
+    const auto u = s1_.logit_at(q, a, b);
+    const auto v = s2_.logit_at(q + S1::chords, a + S1::row_size, b + S1::row_size);
+    return {k1 * u.s + k2 * v.s, k1 * u.dg + k2 * v.dg, k1 * u.dna + k2 * v.dna,
+            k1 * u.dnb + k2 * v.dnb, k1 * u.dc + k2 * v.dc};
   }
 
  private:

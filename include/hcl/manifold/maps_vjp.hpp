@@ -1,0 +1,333 @@
+// hcl/manifold/maps_vjp.hpp - the backward of expmap, logmap and parallel_transport. What
+// the geometries have as members, here as free functions `f_vjp(m, inputs..., upstream,
+// gradients of each input..., gc)`; all of them accumulate.
+//
+// Each is that of the map's formula, also where its value was rounded back to the inside
+// of the ball. Invariants as in jet.hpp; a gap 1 - c|x|^2 keeps the digits of its sum.
+// Finite for |x|^2, |v|^2 and these times c up to 1e24, and c from 1e-24 on: products of
+// them are taken.
+#pragma once
+
+#include <type_traits>
+
+#include "hcl/manifold/geodesic.hpp"
+#include "hcl/manifold/jet.hpp"
+
+namespace hcl::inline HCL_ABI {
+
+namespace detail {
+
+/// v as the metric of the Lorentz chart lowers it, v - c<x,v>/(1 + c|x|^2) x, split along
+/// x: the sum as it stands cancels for radial v far from the origin.
+template <class T>
+struct Lowered {
+  using W = Wide<T>;
+  W along, kept, by_time;  // <x,v>/|x|^2, that over 1 + c|x|^2, c<x,v>/(1 + c|x|^2)
+  W length2;               // |v|^2 - c<x,v>^2/(1 + c|x|^2)
+  Lowered(const W& c, Point<T> x, Point<T> v)
+      : along(0), kept(0), by_time(0), length2(0) {
+    const Sum<T> n = dot_sum<T>(x, x), xv = dot_sum<T>(x, v);
+    if (n > Sum<T>(0)) {
+      const W t2 = W(1) + c * W(n);
+      along = W(xv / n), kept = along / t2, by_time = c * W(xv) / t2;
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const W across = W(v[i]) - along * W(x[i]);
+      length2 += across * across;
+    }
+    length2 += along * kept * W(n);
+  }
+  [[nodiscard]] W operator()(const T& x, const T& v) const {
+    return (W(v) - along * W(x)) + kept * W(x);
+  }
+};
+
+/// logmap = on_x x + on_y y, z = c d(x,y)^2.
+template <class T, class S>
+[[nodiscard]] OnGeodesic<S> on_logmap(const Lorentz<T>&, const S&, const S&, const S& z,
+                                      const S&) {
+  const S k = S(1) / sinhc_of_square(z);
+  return {-k * cosh_of_square(z), k};
+}
+template <class T, class S>
+[[nodiscard]] OnGeodesic<S> on_logmap(const Sphere<T>&, const S& nx, const S& ny,
+                                      const S& z, const S& c) {
+  using std::sqrt;
+  const S k = S(1) / sinc_of_square(z);
+  return {-k * cos_of_square(z) / sqrt(S(c * nx)), k / sqrt(S(c * ny))};
+}
+
+/// r(z) = sinh(r)/r at r = sqrt z, cosh(r), by z: of the Lorentz map, which stays at
+/// radius `end` beyond it.
+template <class S, class W>
+[[nodiscard]] OnGeodesic<S> lorentz_step(const S& z, const W& end) {
+  using std::cosh;
+  using std::sinh;
+  using std::sqrt;
+  if (z.v < end * end) return {cosh_of_square(z), sinhc_of_square(z)};
+  return {S(cosh(end)), S(sinh(end)) / sqrt(z)};
+}
+
+}  // namespace detail
+
+/// gx, gv, gc += the backward of m.expmap(x, v).
+template <class T>
+void expmap_vjp(const Euclidean<T>&, Point<std::type_identity_t<T>>,
+                Point<std::type_identity_t<T>>, Point<std::type_identity_t<T>> g,
+                Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gv,
+                std::type_identity_t<T>&) {
+  for (std::size_t i = 0; i < g.size(); ++i) gx[i] += g[i], gv[i] += g[i];
+}
+/// As x (+) u = ((a + c q) x + a u)/(a b + c q), q = |x+u|^2, u = s v.
+template <class T>
+void expmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
+                Point<std::type_identity_t<T>> v, Point<std::type_identity_t<T>> g,
+                Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gv,
+                std::type_identity_t<T>& gc) {
+  using W = Wide<T>;
+  const auto [nx, nv, xv, c] =
+      detail::variables<W>(norm2<T>(x), norm2<T>(v), dot<T>(x, v), m.c());
+  const auto a = detail::gap_of(m.gap(x), nx, c);
+  const auto z = c * nv / (a * a);
+  const auto s = detail::tanhc_of_square(z) / a, b = detail::sech2_of_square(z);
+  auto q = nx + s * (s * nv + xv + xv);
+  // q and its half slope by s, from the sums x + u themselves.
+  const auto by_sum = [&](const auto& pick) {
+    return detail::sum_of<W>(x.size(), [&]<class V>(const V& sum, std::size_t k) {
+      const V vk = detail::load_sum<V>(&v[k]),
+              e = detail::load_sum<V>(&x[k]) + V(s.v) * vk;
+      return detail::add_product(sum, e, pick(e, vk));
+    });
+  };
+  const W value = by_sum([](const auto& e, const auto&) { return e; });
+  const W q_s = by_sum([](const auto&, const auto& vk) { return vk; });
+  for (std::size_t k = 0; k < q.d.size(); ++k)
+    q.d[k] = nx.d[k] + s.v * (s.v * nv.d[k] + W(2) * xv.d[k]) + W(2) * q_s * s.d[k];
+  q.v = value;
+  const auto below = a * b + c * q, on_x = (a + c * q) / below, on_v = a * s / below;
+  const auto by = (dot<T>(g, x) * on_x + dot<T>(g, v) * on_v).d;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const W xi(x[i]), vi(v[i]), gi(g[i]);
+    gx[i] = T(W(gx[i]) + on_x.v * gi + W(2) * by[0] * xi + by[2] * vi);
+    gv[i] = T(W(gv[i]) + on_v.v * gi + W(2) * by[1] * vi + by[2] * xi);
+  }
+  gc = T(W(gc) + by[3]);
+}
+/// z = c(|v|^2 - c<x,v>^2/(1 + c|x|^2)) has dz/dv = 2c w, dz/dx = -2c^2<x,v>/(1 + c|x|^2)
+/// w, w the lowered v.
+template <class T>
+void expmap_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
+                Point<std::type_identity_t<T>> v, Point<std::type_identity_t<T>> g,
+                Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gv,
+                std::type_identity_t<T>& gc) {
+  using W = Wide<T>;
+  const W c(m.c());
+  const detail::Lowered<T> low(c, x, v);
+  const auto [z] = detail::variables<W>(c * low.length2);
+  const auto k = detail::lorentz_step(z, m.farthest());
+  const W by_z = dot<T>(g, x) * k.on_x.d[0] + dot<T>(g, v) * k.on_y.d[0];
+  const W kv = W(2) * c * by_z, kx = -kv * low.by_time;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const W w = low(x[i], v[i]), gi(g[i]);
+    gx[i] = T(W(gx[i]) + k.on_x.v * gi + kx * w);
+    gv[i] = T(W(gv[i]) + k.on_y.v * gi + kv * w);
+  }
+  gc = T(W(gc) + by_z * (low.length2 - low.by_time * (low.by_time / c)));
+}
+/// By the raw row x; v as it is, also where it is not tangent.
+template <class T>
+void expmap_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
+                Point<std::type_identity_t<T>> v, Point<std::type_identity_t<T>> g,
+                Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gv,
+                std::type_identity_t<T>& gc) {
+  using W = Wide<T>;
+  const auto [nx, nv, c] = detail::variables<W>(norm2<T>(x), norm2<T>(v), m.c());
+  const auto z = c * nv, on_v = detail::sinc_of_square(z),
+             on_x = detail::cos_of_square(z) / sqrt(c * nx);
+  const auto by = (dot<T>(g, x) * on_x + dot<T>(g, v) * on_v).d;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    gx[i] = T(W(gx[i]) + on_x.v * W(g[i]) + W(2) * by[0] * W(x[i]));
+    gv[i] = T(W(gv[i]) + on_v.v * W(g[i]) + W(2) * by[1] * W(v[i]));
+  }
+  gc = T(W(gc) + by[2]);
+}
+
+/// gx, gy, gc += the backward of m.logmap(x, y); not at antipodes.
+template <class T>
+void logmap_vjp(const Euclidean<T>&, Point<std::type_identity_t<T>>,
+                Point<std::type_identity_t<T>>, Point<std::type_identity_t<T>> g,
+                Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gy,
+                std::type_identity_t<T>&) {
+  for (std::size_t i = 0; i < g.size(); ++i) gx[i] -= g[i], gy[i] += g[i];
+}
+template <class T>
+void logmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
+                Point<std::type_identity_t<T>> y, Point<std::type_identity_t<T>> g,
+                Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gy,
+                std::type_identity_t<T>& gc) {
+  using W = Wide<T>;
+  const auto [nx, ny, q, c] =
+      detail::variables<W>(norm2<T>(x), norm2<T>(y), diff2<T>(x, y), m.c());
+  const auto a = detail::gap_of(m.gap(x), nx, c);
+  const auto b = detail::gap_of(m.gap(y), ny, c);
+  const auto w = c * q / (a * b);
+  const auto k = detail::asinhc_of_square(w) / (b * sqrt(W(1) + w));
+  const auto on_gap = k * a, on_x = -k * c * q;
+  W gap_g(0);  // <y-x, g>
+  for (std::size_t i = 0; i < x.size(); ++i) gap_g += (W(y[i]) - W(x[i])) * W(g[i]);
+  const auto by = (gap_g * on_gap + dot<T>(g, x) * on_x).d;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const W xi(x[i]), yi(y[i]), gi(g[i]), by_gap = W(2) * by[2] * (yi - xi);
+    gx[i] = T(W(gx[i]) + (on_x.v - on_gap.v) * gi + W(2) * by[0] * xi - by_gap);
+    gy[i] = T(W(gy[i]) + on_gap.v * gi + W(2) * by[1] * yi + by_gap);
+  }
+  gc = T(W(gc) + by[3]);
+}
+template <class T>
+void logmap_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
+                Point<std::type_identity_t<T>> y, Point<std::type_identity_t<T>> g,
+                Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gy,
+                std::type_identity_t<T>& gc) {
+  const auto weights = [&](const auto& nx, const auto& ny, const auto& z, const auto&,
+                           const auto& c) { return detail::on_logmap(m, nx, ny, z, c); };
+  T unused(0);
+  detail::two_point_vjp<Lorentz<T>, T>(m, x, y, T(0), weights, g, gx, gy, unused, gc);
+}
+/// By the raw rows. c only scales, by 1/sqrt(c).
+template <class T>
+void logmap_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
+                Point<std::type_identity_t<T>> y, Point<std::type_identity_t<T>> g,
+                Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gy,
+                std::type_identity_t<T>& gc) {
+  using std::sqrt;
+  using W = Wide<T>;
+  const auto weights = [&](const auto& nx, const auto& ny, const auto& z, const auto&,
+                           const auto& c) { return detail::on_logmap(m, nx, ny, z, c); };
+  T unused(0);
+  detail::two_point_vjp<Sphere<T>, T>(m, x, y, T(0), weights, g, gx, gy, unused, unused);
+  const W lx = detail::length<T>(x), ly = detail::length<T>(y), c(m.c()),
+          z = c * W(m.dist2(x, y)), half = detail::sinc_of_square(W(z / W(4)));
+  W gap_g(0);  // <y^ - x^, g>: the two terms of the logarithm cancel for close points
+  for (std::size_t i = 0; i < x.size(); ++i)
+    gap_g += (W(y[i]) / ly - W(x[i]) / lx) * W(g[i]);
+  const W log_g = (gap_g + z / W(2) * half * half * dot<T>(x, g) / lx) /
+                  (detail::sinc_of_square(z) * sqrt(c));
+  gc = T(W(gc) - log_g / (W(2) * c));
+}
+
+/// gx, gy, gv, gc += the backward of m.parallel_transport(x, y, v).
+template <class T>
+void parallel_transport_vjp(const Euclidean<T>&, Point<std::type_identity_t<T>>,
+                            Point<std::type_identity_t<T>>,
+                            Point<std::type_identity_t<T>>,
+                            Point<std::type_identity_t<T>> g,
+                            Grad<std::type_identity_t<T>>, Grad<std::type_identity_t<T>>,
+                            Grad<std::type_identity_t<T>> gv, std::type_identity_t<T>&) {
+  for (std::size_t i = 0; i < g.size(); ++i) gv[i] += g[i];
+}
+template <class T>
+void parallel_transport_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
+                            Point<std::type_identity_t<T>> y,
+                            Point<std::type_identity_t<T>> v,
+                            Point<std::type_identity_t<T>> g,
+                            Grad<std::type_identity_t<T>> gx,
+                            Grad<std::type_identity_t<T>> gy,
+                            Grad<std::type_identity_t<T>> gv,
+                            std::type_identity_t<T>& gc) {
+  using W = Wide<T>;
+  W gap_v(0), gap_g(0);  // <y-x, v>, <y-x, g>
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const W e = W(y[i]) - W(x[i]);
+    gap_v += e * W(v[i]), gap_g += e * W(g[i]);
+  }
+  const auto [nx, ny, q, xv, ev, c] = detail::variables<W>(
+      norm2<T>(x), norm2<T>(y), diff2<T>(x, y), dot<T>(x, v), gap_v, m.c());
+  const auto a = detail::gap_of(m.gap(x), nx, c);
+  const auto b = detail::gap_of(m.gap(y), ny, c);
+  const auto cq = c * q, l = b / a, below = a * b + cq, k = (l + l) * c / below;
+  const auto on_gap = -k * (c * nx * ev + (b + cq) * xv), on_x = k * (a * ev - cq * xv);
+  const auto by = (dot<T>(g, v) * l + gap_g * on_gap + dot<T>(g, x) * on_x).d;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const W xi(x[i]), yi(y[i]), vi(v[i]), gi(g[i]), e = yi - xi;
+    const W by_gap = on_gap.v * gi + W(2) * by[2] * e + by[4] * vi;
+    gx[i] = T(W(gx[i]) + on_x.v * gi + W(2) * by[0] * xi + by[3] * vi - by_gap);
+    gy[i] = T(W(gy[i]) + W(2) * by[1] * yi + by_gap);
+    gv[i] = T(W(gv[i]) + l.v * gi + by[3] * xi + by[4] * e);
+  }
+  gc = T(W(gc) + by[5]);
+}
+/// Of v + k (x+y), k = c p/(2 cosh^2(theta/2)), p = <y - (t_y/t_x) x, v>.
+template <class T>
+void parallel_transport_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
+                            Point<std::type_identity_t<T>> y,
+                            Point<std::type_identity_t<T>> v,
+                            Point<std::type_identity_t<T>> g,
+                            Grad<std::type_identity_t<T>> gx,
+                            Grad<std::type_identity_t<T>> gy,
+                            Grad<std::type_identity_t<T>> gv,
+                            std::type_identity_t<T>& gc) {
+  using std::sqrt;
+  using W = Wide<T>;
+  using S = Sum<T>;
+  const S nx = detail::dot_sum<T>(x, x), ny = detail::dot_sum<T>(y, y),
+          over = S(1) / S(m.c()), sx = sqrt(over + nx), sy = sqrt(over + ny),
+          sxv = detail::dot_sum<T>(x, v), gap = detail::norm2_gap<T>(y, x);
+  // p as <y-x, v> less what the times differ by: close points do not cancel.
+  S sp = S(0) - gap / ((sx + sy) * sx) * sxv;
+  for (std::size_t i = 0; i < x.size(); ++i) sp += (S(y[i]) - S(x[i])) * S(v[i]);
+  const W d2(m.dist2(x, y)), c0(m.c()), tx(sx), ty(sy), xv(sxv);
+  const auto [p, z, c] = detail::variables<W>(W(sp), c0 * d2, c0);
+  const auto k =
+      c * p /
+      (W(2) * detail::cosh_of_square(z / W(4)) * detail::cosh_of_square(z / W(4)));
+  const W both = detail::sum_dot<T>(x, y, g), by_p = both * k.d[0], r = ty / tx;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const W xi(x[i]), yi(y[i]), vi(v[i]), kg = k.v * W(g[i]);
+    gx[i] = T(W(gx[i]) + kg + by_p * r * (xv / (tx * tx) * xi - vi));
+    gy[i] = T(W(gy[i]) + kg + by_p * (vi - xv / (tx * ty) * yi));
+    gv[i] = T(W(gv[i]) + W(g[i]) + by_p * (yi - r * xi));
+  }
+  m.dist2_vjp(x, y, T(both * k.d[1] * c0), gx, gy, gc);
+  const W p_c = -xv * (W(gap) / (c0 * tx * tx)) / (W(2) * c0 * tx * ty);
+  gc = T(W(gc) + both * (k.d[2] + k.d[1] * d2) + by_p * p_c);
+}
+/// Of v + 2 <x^ - y^, v>/|x^ + y^|^2 (x^ + y^), by the raw rows; not at antipodes.
+template <class T>
+void parallel_transport_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
+                            Point<std::type_identity_t<T>> y,
+                            Point<std::type_identity_t<T>> v,
+                            Point<std::type_identity_t<T>> g,
+                            Grad<std::type_identity_t<T>> gx,
+                            Grad<std::type_identity_t<T>> gy,
+                            Grad<std::type_identity_t<T>> gv,
+                            std::type_identity_t<T>& gc) {
+  using W = Wide<T>;
+  const W lx = detail::length<T>(x), ly = detail::length<T>(y), d2(m.dist2(x, y)),
+          c0(m.c());
+  W apart_v(0), both_g(0);  // <x^ - y^, v>, <x^ + y^, g>
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const W xi = W(x[i]) / lx, yi = W(y[i]) / ly;
+    apart_v += (xi - yi) * W(v[i]), both_g += (xi + yi) * W(g[i]);
+  }
+  const auto [p, z] = detail::variables<W>(apart_v, c0 * d2);
+  const auto k =
+      p / (W(2) * detail::cos_of_square(z / W(4)) * detail::cos_of_square(z / W(4)));
+  const W by_p = both_g * k.d[0];
+  // By x^ is k g + by_p v, of which x gets what is across x^; y likewise.
+  const auto across = [&](Point<T> of, const W& length, const W& sign, Grad<T> out) {
+    const W radial = (k.v * dot<T>(of, g) + sign * by_p * dot<T>(of, v)) / length;
+    for (std::size_t i = 0; i < of.size(); ++i)
+      out[i] = T(W(out[i]) +
+                 (k.v * W(g[i]) + sign * by_p * W(v[i]) - radial * W(of[i]) / length) /
+                     length);
+  };
+  across(x, lx, W(1), gx);
+  across(y, ly, W(-1), gy);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    gv[i] = T(W(gv[i]) + W(g[i]) + by_p * (W(x[i]) / lx - W(y[i]) / ly));
+  const W by_z = both_g * k.d[1];
+  m.dist2_vjp(x, y, T(by_z * c0), gx, gy, gc);  // z does not depend on c
+  gc = T(W(gc) + by_z * d2);
+}
+
+}  // namespace hcl::inline HCL_ABI

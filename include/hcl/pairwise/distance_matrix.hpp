@@ -1,0 +1,133 @@
+// hcl/pairwise/distance_matrix.hpp - all distances of two batches, or of one against
+// itself, and their backward.
+#pragma once
+
+#include "hcl/pairwise/gram_tiles.hpp"
+#include "hcl/similarity/accuracy.hpp"
+#include "hcl/similarity/neg_dist.hpp"
+
+namespace hcl::inline HCL_ABI {
+
+namespace detail {
+
+template <class D>
+void check_distances(const char* where, const D& minus, BatchIn<typename D::Scalar> x,
+                     BatchIn<typename D::Scalar> y, bool self) {
+  expect(x.cols() == y.cols(), where, ": x has ", x.cols(), " columns, y ", y.cols());
+  GramRows<D>::check(minus, where, "x", x);
+  if (!self) GramRows<D>::check(minus, where, "y", y);
+}
+
+/// f(tiles) with the tiles of -(-d) = d.
+template <class D, class F>
+void with_tiles(const D& minus, BatchIn<typename D::Scalar> x,
+                BatchIn<typename D::Scalar> y, bool self, bool keep, Workspace& ws,
+                const F& f) {
+  using T = typename D::Scalar;
+  ws.reset();
+  const GramRows<D> rows(minus, x, ws);
+  if (self) {
+    GramTiles<D> tiles(minus, T(-1), rows, rows, keep, ws);
+    f(tiles);
+  } else {
+    const GramRows<D> others(minus, y, ws);
+    GramTiles<D> tiles(minus, T(-1), rows, others, keep, ws);
+    f(tiles);
+  }
+}
+
+template <Similarity D>
+void dense_distances(const char* where, const D& minus, BatchIn<typename D::Scalar> x,
+                     BatchIn<typename D::Scalar> y, bool self,
+                     BatchOut<typename D::Scalar> out, Workspace& ws) {
+  using T = typename D::Scalar;
+  expect_shape(where, "out", out, x.rows(), y.rows());
+  check_distances(where, minus, x, y, self);
+  const auto write = [&](const Tile<T>& t) {
+    for (Index i = 0; i < t.rows; ++i) {
+      T* const row = t.l + i * tile_size;
+      if (t.diagonal) row[i] = T(0);
+      for (Index j = 0; j < t.cols; ++j) row[j] += T(0);  // -0 becomes 0
+      std::copy_n(row, t.cols, &out(t.i0 + i, t.j0));
+    }
+    if (!self || t.diagonal) return;
+    for (Index j = 0; j < t.cols; ++j)  // the mirror, row by row of out
+      for (Index i = 0; i < t.rows; ++i) out(t.j0 + j, t.i0 + i) = t.l[i * tile_size + j];
+  };
+  with_tiles(minus, x, y, self, false, ws, [&](auto& tiles) { tiles.forward(write); });
+}
+
+/// g is the upstream gradient; of a batch against itself row and column of a pair add up.
+template <Similarity D>
+void dense_distances_vjp(const char* where, const D& minus, BatchIn<typename D::Scalar> x,
+                         BatchIn<typename D::Scalar> y, bool self,
+                         BatchIn<typename D::Scalar> g, BatchOut<typename D::Scalar> gx,
+                         BatchOut<typename D::Scalar> gy, typename D::Scalar& gc,
+                         Workspace& ws) {
+  using T = typename D::Scalar;
+  using V = Pack<T>;
+  expect_shape(where, "g", g, x.rows(), y.rows());
+  expect_shape(where, "gx", gx, x.rows(), x.cols());
+  expect_shape(where, "gy", gy, y.rows(), y.cols());
+  check_distances(where, minus, x, y, self);
+  const auto upstream = [&](const V&, Index i, Index j) {
+    T w[std::size_t(lanes<T>)];
+    for (Index l = 0; l < lanes<T>; ++l) {
+      const Index k = std::min(j + l, g.cols() - 1);
+      w[l] = self ? g(i, k) + g(k, i) : g(i, k);
+    }
+    return vload<V>(w);
+  };
+  with_tiles(minus, x, y, self, true, ws,
+             [&](auto& tiles) { gc += T(tiles.backward(upstream, gx, gy).by_c); });
+}
+
+}  // namespace detail
+
+/// out(i, j) = d(x_i, y_j); x is N x D, y M x D, out N x M. For float rows within
+/// sqrt(c) d(0, x) = 6 to 1e-6 of the exact distance of the stored points
+/// (docs/accuracy.md); with Exact{NegDist{m}} in place of m to 4 ulp. A number depends on
+/// its two rows only.
+/// @throws std::invalid_argument (shapes, rows that are no points), before out is
+/// touched.
+template <Metric M>
+void distance_matrix(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
+                     BatchOut<ScalarOf<M>> out, Workspace& ws) {
+  detail::dense_distances("distance_matrix", NegDist<M>(m), x, y, false, out, ws);
+}
+/// The same for a batch against itself: symmetric to the bit, 0 on the diagonal, in half
+/// of the time.
+template <Metric M>
+void distance_matrix(const M& m, BatchIn<ScalarOf<M>> x, BatchOut<ScalarOf<M>> out,
+                     Workspace& ws) {
+  detail::dense_distances("distance_matrix", NegDist<M>(m), x, x, true, out, ws);
+}
+template <Metric M>
+void distance_matrix(const Exact<NegDist<M>>& minus, BatchIn<ScalarOf<M>> x,
+                     BatchIn<ScalarOf<M>> y, BatchOut<ScalarOf<M>> out, Workspace& ws) {
+  detail::dense_distances("distance_matrix", minus, x, y, false, out, ws);
+}
+template <Metric M>
+void distance_matrix(const Exact<NegDist<M>>& minus, BatchIn<ScalarOf<M>> x,
+                     BatchOut<ScalarOf<M>> out, Workspace& ws) {
+  detail::dense_distances("distance_matrix", minus, x, x, true, out, ws);
+}
+
+/// gx, gy += sum_ij g(i, j) dd_ij/dx, dd_ij/dy; gc += sum_ij g(i, j) dd_ij/dc. g is N x
+/// M.
+template <Metric M>
+void distance_matrix_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
+                         BatchIn<ScalarOf<M>> g, BatchOut<ScalarOf<M>> gx,
+                         BatchOut<ScalarOf<M>> gy, ScalarOf<M>& gc, Workspace& ws) {
+  detail::dense_distances_vjp("distance_matrix_vjp", NegDist<M>(m), x, y, false, g, gx,
+                              gy, gc, ws);
+}
+/// The same for a batch against itself; g need not be symmetric.
+template <Metric M>
+void distance_matrix_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> g,
+                         BatchOut<ScalarOf<M>> gx, ScalarOf<M>& gc, Workspace& ws) {
+  detail::dense_distances_vjp("distance_matrix_vjp", NegDist<M>(m), x, x, true, g, gx, gx,
+                              gc, ws);
+}
+
+}  // namespace hcl::inline HCL_ABI

@@ -1,0 +1,178 @@
+// Geodesics and transport from the origin: laws, the general maps, and the backward.
+#include <doctest/doctest.h>
+
+#include "hcl/manifold/geodesic.hpp"
+#include "hcl/manifold/transport0.hpp"
+#include "support/catalog.hpp"
+#include "support/vjp.hpp"
+
+namespace {
+
+using namespace support;
+constexpr std::size_t dim = 4;
+
+/// Six points, the last two close to each other.
+template <class M>
+std::vector<std::vector<hcl::ScalarOf<M>>> some_points(const M& m) {
+  using T = hcl::ScalarOf<M>;
+  auto x = random_points(m, 6, hcl::Index(dim), 1.2);
+  x.row(5) = x.row(4) * T(1 - 1e-3);
+  x(5, 0) += T(1e-3) * x(4, 1);
+  std::vector<std::vector<T>> out;
+  for (hcl::Index i = 0; i < 6; ++i)
+    out.emplace_back(hcl::BatchIn<T>(x).row(i).begin(), hcl::BatchIn<T>(x).row(i).end());
+  return out;
+}
+
+TEST_CASE_TEMPLATE("geodesics have constant speed and the right ends", M,
+                   HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
+  using T = hcl::ScalarOf<M>;
+  const double eps = double(std::numeric_limits<T>::epsilon());
+  for (const double c : curvatures) {
+    CAPTURE(c);
+    const M m = make<M>(c);
+    const double unit = double(m.c()) > 0 ? 1 / std::sqrt(c) : 1;
+    const auto points = some_points(m);
+    for (const auto& x : points)
+      for (const auto& y : points) {
+        const double d = double(m.dist(x, y)), tolerance = 200 * eps * (d + unit);
+        std::vector<T> at(dim), v(dim), far(dim);
+        const auto gap = [&](const auto& a, const auto& b) {
+          return double(m.dist(a, b));
+        };
+        hcl::geodesic(m, x, y, T(0), at);
+        CHECK(gap(at, x) <= tolerance);
+        hcl::geodesic(m, x, y, T(1), at);
+        CHECK(gap(at, y) <= tolerance);
+        for (const double t : {0.25, 0.5, 0.9, -0.3, 1.2}) {
+          CAPTURE(t);
+          hcl::geodesic(m, x, y, T(t), at);
+          CHECK(m.is_on_manifold(at).ok);
+          CHECK(std::abs(gap(at, x) - std::abs(t) * d) <= 10 * tolerance);
+          CHECK(std::abs(gap(at, y) - std::abs(1 - t) * d) <= 10 * tolerance);
+          // The same as the exponential of a part of the logarithm, where that is unique.
+          m.logmap(x, y, v);
+          for (T& e : v) e *= T(t);
+          m.expmap(x, v, far);
+          CHECK(gap(at, far) <= 10 * tolerance);
+          std::vector<T> in_place(x);
+          hcl::geodesic(m, in_place, y, T(t), in_place);
+          CHECK(in_place == at);
+        }
+      }
+  }
+}
+
+TEST_CASE_TEMPLATE("backward of geodesics", M, HCL_TEST_MANIFOLDS(float),
+                   HCL_TEST_MANIFOLDS(double)) {
+  using T = hcl::ScalarOf<M>;
+  for (const double c : curvatures) {
+    CAPTURE(c);
+    const M m = make<M>(c);
+    const auto points = some_points(m);
+    for (std::size_t i = 0; i < points.size(); ++i)
+      for (std::size_t j = 0; j < points.size(); ++j) {
+        if (i == j) continue;  // there the duals of d have no derivative
+        for (const double t : {0.3, 1.0, -0.4}) {
+          CAPTURE(i);
+          CAPTURE(j);
+          CAPTURE(t);
+          std::vector<T> in(points[i]);
+          in.insert(in.end(), points[j].begin(), points[j].end());
+          in.push_back(T(t));
+          in.push_back(T(c));
+          check_vjp(
+              in,
+              [](const auto& a) {
+                auto out = std::remove_cvref_t<decltype(a)>(dim);
+                hcl::geodesic(like<M>(a.back()), piece(a, 0, dim), piece(a, 1, dim),
+                              a[2 * dim], out);
+                return out;
+              },
+              [&](const auto& a, const auto& g, auto& out) {
+                hcl::geodesic_vjp(m, piece(a, 0, dim), piece(a, 1, dim), a[2 * dim], g,
+                                  piece(out, 0, dim), piece(out, 1, dim), out[2 * dim],
+                                  out.back());
+              },
+              500);
+        }
+      }
+  }
+}
+
+TEST_CASE_TEMPLATE("transport from the origin is the general one, and inverts", M,
+                   HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
+  using T = hcl::ScalarOf<M>;
+  const double eps = double(std::numeric_limits<T>::epsilon());
+  for (const double c : curvatures) {
+    CAPTURE(c);
+    const M m = make<M>(c);
+    std::vector<T> origin(dim, T(0)), zero(dim, T(0));
+    m.expmap0(zero, origin);
+    auto points = some_points(m);
+    points.push_back(origin);
+    for (const auto& y : points) {
+      std::vector<T> v{T(0.3), T(-1.1), T(0.7), T(0.4)}, at(dim), want(dim), back(dim);
+      m.project_tangent(origin, v, v);
+      hcl::transport0(m, y, v, at);
+      m.parallel_transport(origin, y, v, want);
+      hcl::transport0_back(m, y, at, back);
+      CHECK(double(m.norm(y, at)) ==
+            doctest::Approx(double(m.norm(origin, v))).epsilon(100 * eps));
+      for (std::size_t k = 0; k < dim; ++k) {
+        CHECK(std::abs(double(at[k] - want[k])) <= 100 * eps);
+        CHECK(std::abs(double(back[k] - v[k])) <= 100 * eps);
+      }
+      hcl::transport0(m, y, v, v);
+      CHECK(v == at);
+    }
+  }
+}
+
+TEST_CASE("transport back from far out keeps the radial part") {
+  const hcl::Lorentz<double> m(1.0);
+  const std::vector<double> y{std::sinh(18.0), 0}, v{std::cosh(18.0), 1};  // norm sqrt(2)
+  std::vector<double> out(2);
+  hcl::transport0_back(m, y, v, out);
+  CHECK(out[0] == doctest::Approx(1).epsilon(1e-14));
+  CHECK(out[1] == doctest::Approx(1).epsilon(1e-14));
+}
+
+TEST_CASE_TEMPLATE("backward of the transports", M, HCL_TEST_MANIFOLDS(float),
+                   HCL_TEST_MANIFOLDS(double)) {
+  using T = hcl::ScalarOf<M>;
+  for (const double c : curvatures) {
+    CAPTURE(c);
+    const M m = make<M>(c);
+    for (const auto& y : some_points(m)) {
+      std::vector<T> in(y);
+      in.insert(in.end(), {T(0.3), T(-1.1), T(0.7), T(0.4)});
+      in.push_back(T(c));
+      check_vjp(
+          in,
+          [](const auto& a) {
+            auto out = std::remove_cvref_t<decltype(a)>(dim);
+            hcl::transport0(like<M>(a.back()), piece(a, 0, dim), piece(a, 1, dim), out);
+            return out;
+          },
+          [&](const auto& a, const auto& g, auto& out) {
+            hcl::transport0_vjp(m, piece(a, 0, dim), piece(a, 1, dim), g,
+                                piece(out, 0, dim), piece(out, 1, dim), out.back());
+          });
+      check_vjp(
+          in,
+          [](const auto& a) {
+            auto out = std::remove_cvref_t<decltype(a)>(dim);
+            hcl::transport0_back(like<M>(a.back()), piece(a, 0, dim), piece(a, 1, dim),
+                                 out);
+            return out;
+          },
+          [&](const auto& a, const auto& g, auto& out) {
+            hcl::transport0_back_vjp(m, piece(a, 0, dim), piece(a, 1, dim), g,
+                                     piece(out, 0, dim), piece(out, 1, dim), out.back());
+          });
+    }
+  }
+}
+
+}  // namespace
