@@ -45,8 +45,8 @@ struct RegisterTile {
       for (int j = 0; j < C; ++j) vstore(c + i * c_row + j * width, acc[i][j]);
   }
 
-  HCL_INLINE void prefetch([[maybe_unused]] const T* c,
-                           [[maybe_unused]] std::ptrdiff_t c_row) const {
+  HCL_INLINE static void prefetch([[maybe_unused]] const T* c,
+                                  [[maybe_unused]] std::ptrdiff_t c_row) {
 #if defined(__GNUC__)
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
