@@ -3,6 +3,7 @@
 // the formulas of others. Writes accuracy.md and, where gnuplot is, its plots.
 //
 //   accuracy OUT_FOLDER [--pairs N] [--rows N] [--embedding FILE.npy]... [--cost]
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -438,30 +439,26 @@ void costs(const std::vector<DataSet>& sets) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc < 2)
-    throw std::runtime_error(
-        "accuracy OUT_FOLDER [--pairs N] [--rows N] [--embedding FILE.npy]... [--cost]");
-  out_folder = argv[1];
+  CLI::App app{"Measures the errors of every operation and writes a page and its plots."};
+  std::string folder;
+  std::vector<std::string> files;
+  bool cost = false;
+  app.add_option("FOLDER", folder, "where the page goes")->required();
+  app.add_option("--pairs", pairs, "pairs for each dimension and cell")
+      ->capture_default_str()
+      ->check(CLI::Range(4, 100'000));
+  app.add_option("--rows", batch_rows, "rows of the batches")
+      ->capture_default_str()
+      ->check(CLI::Range(64, 65'536));
+  app.add_option("--embedding", files, "rows of a trained encoder, a .npy of floats")
+      ->check(CLI::ExistingFile);
+  app.add_flag("--cost", cost, "also the time of the certified path (a quiet machine!)");
+  CLI11_PARSE(app, argc, argv);
+  out_folder = folder;
   std::filesystem::create_directories(out_folder);
   std::vector<DataSet> embeddings;
-  bool cost = false;
-  for (int i = 2; i < argc; i += 2) {
-    const std::string option = argv[i];
-    if (option == "--cost") {
-      cost = true;
-      --i;
-      continue;
-    }
-    if (i + 1 == argc) throw std::runtime_error(option + " wants a value");
-    if (option == "--pairs")
-      pairs = std::max(4, std::atoi(argv[i + 1]));
-    else if (option == "--rows")
-      batch_rows = std::max(64, std::atoi(argv[i + 1]));
-    else if (option == "--embedding")
-      embeddings.push_back({"trained encoder", read_npy(argv[i + 1])});
-    else
-      throw std::runtime_error("unknown option " + option);
-  }
+  for (const auto& file : files)
+    embeddings.push_back({"trained encoder", read_npy(file)});
   page << "# Accuracy, measured\n\nWritten by `bench/accuracy`; the README says how. An "
           "error "
           "is that against the exact result for\nthe *stored* points (60 digits): "

@@ -340,6 +340,24 @@ TEST_CASE("close and equal rows are finite and exact where lanes lose their digi
   }
 }
 
+TEST_CASE("anchors whose sums are further apart than an exponential in float reaches") {
+  for (const Kind kind : every_kind) {
+    CAPTURE(int(kind));
+    Problem p{random_rows<float>(8, 3, 0.5, 21).cast<double>(),
+              random_rows<float>(8, 3, 0.5, 22).cast<double>(),
+              {0, 1, 2, 3, 0, 1, 2, 3},
+              double(0.7f),
+              double(0.04f)};
+    // To the others -125, to their positives -250; the others among themselves -20.
+    for (Matrix<double>* z : {&p.x, &p.y}) (*z)(0, 0) += 5, (*z)(4, 0) -= 5;
+    p.y.row(0).swap(p.y.row(4));
+    const Result exact = reference<DistEuclidean>(kind, p);
+    CHECK(exact.value > 10);
+    check_close(run<DistEuclidean, double>(kind, p), exact, 1e-9);
+    check_close(run<DistEuclidean, float>(kind, p), exact, 1e-5);
+  }
+}
+
 TEST_CASE("SupCon: anchors without positives leave the mean; none at all gives 0") {
   const auto x = random_rows<double>(5, 3, 0.5, 9);
   const hcl::NegDist s{hcl::PoincareBall<double>{0.7}};

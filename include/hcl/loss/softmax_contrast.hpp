@@ -61,8 +61,8 @@ struct ContrastSide {
   bool anchors = false;  // there are some
   T* group;
   T *share, *positive_share;  // of the anchor in the mean; afterwards factors of weight()
-  T *top, *sum;  // running maximum of l and sum of exp(l - top); outside: all candidates,
-                 // otherwise those that are no positives
+  T *top, *sum;  // a number near the maximum of l and the sum of exp(l - top): outside:
+                 // of all candidates, otherwise of those that are no positives
   T *positive_top, *positive_sum;  // inside: the same of the positives; one and outside:
                                    // (unused, sum of l)
 };
@@ -115,8 +115,63 @@ class SoftmaxContrast {
       if (t.diagonal) l[i] = masked_logit<T>;
       std::fill(l + t.cols, l + tile_size, masked_logit<T>);
     }
+    if constexpr (positives != Positives::inside)
+      if (!t.diagonal && y_.anchors && reduce_both(t)) return;
     reduce_rows(t.l, t.rows, t.i0, t.j0);
     if (!t.diagonal && y_.anchors) reduce_columns(t.l, t.rows, t.cols, t.i0, t.j0);
+  }
+
+  /// Folds a tile into the sums of both its sides with one exponential a pair, of l less
+  /// the tile's maximum; false if its logits are too far apart for that. Of an anchor's
+  /// sum only that vanishes which is e^-27 times (in double: e^-108) what it met in the
+  /// tile.
+  bool reduce_both(const Tile<T>& t) {
+    constexpr T spread = sizeof(T) > sizeof(float) ? T(600) : T(60);
+    const V zero(T(0)), none(masked_logit<T>);
+    V most = none, least = zero - none;
+    for (Index i = 0; i < t.rows; ++i)
+      for (Index j = 0; j < t.cols; j += step) {
+        const V v = vload<V>(t.l + i * tile_size + j);
+        most = vmax(most, v), least = vmin(least, v);
+      }
+    const T top = vmax_lane(most);
+    if (!(top + vmax_lane(V(zero - least)) <= spread)) return false;
+    alignas(64) T row_sum[tile_size] = {}, row_pos[tile_size] = {};
+    alignas(64) T column_sum[tile_size] = {}, column_pos[tile_size] = {};
+    for (Index i = 0; i < t.rows; ++i) {
+      const T* const li = t.l + i * tile_size;
+      const V group(x_.group[t.i0 + i]);
+      V sum = zero, pos = zero;
+      for (Index j = 0; j < t.cols; j += step) {
+        const V v = vload<V>(li + j);
+        V e = vexp(v - V(top));
+        const auto same = group == vload<V>(y_.group + t.j0 + j);
+        if (positives == Positives::outside || vany(same)) {
+          const V p = vselect(same, v, zero);
+          pos = pos + p;
+          vstore(column_pos + j, vload<V>(column_pos + j) + p);
+          if constexpr (positives == Positives::one) e = vselect(same, zero, e);
+        }
+        sum = sum + e;
+        vstore(column_sum + j, vload<V>(column_sum + j) + e);
+      }
+      row_sum[i] = vsum(sum), row_pos[i] = vsum(pos);
+    }
+    fold(x_, t.i0, top, row_sum, row_pos);
+    fold(y_, t.j0, top, column_sum, column_pos);
+    return true;
+  }
+  static void fold(Side& side, Index first, T tile_top, const T* sum, const T* pos) {
+    for (Index k = 0; k < tile_size; k += step) {
+      T* const tops = side.top + first + k;
+      T* const sums = side.sum + first + k;
+      T* const all_pos = side.positive_sum + first + k;
+      const V old = vload<V>(tops), top = vmax(old, V(tile_top));
+      vstore(tops, top);
+      vstore(sums, vload<V>(sums) * vexp(old - top) +
+                       vload<V>(sum + k) * vexp(V(tile_top) - top));
+      vstore(all_pos, vload<V>(all_pos) + vload<V>(pos + k));
+    }
   }
 
   /// A logit as the sum over candidates sees it.
@@ -214,7 +269,7 @@ class SoftmaxContrast {
       double pos = double(side.positive_sum[i]);
       if constexpr (positives == Positives::outside) {
         loss += share * lse - double(side.positive_share[i]) * pos;
-        side.share[i] = T(share / sum);
+        set_weight(side, i, share, lse);
       } else {
         double positive_sum = 1;
         if constexpr (positives == Positives::inside) {
@@ -225,15 +280,22 @@ class SoftmaxContrast {
         const double x = lse - pos, missed = share / (1 + std::exp(-x));
         loss += share * (std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))));
         side.positive_share[i] = T(missed / positive_sum);
-        side.share[i] = sum > 0 ? T(missed / sum) : T(0);
+        set_weight(side, i, missed, lse);
       }
     }
     return loss;
   }
 
-  /// Where the anchors' maxima are within e^40 of the largest, takes exp(l - top) of that
-  /// one for all: the two exponentials of a pair are then one. What vanishes by it is
-  /// less than e^-47 of an anchor's weights.
+  /// share exp(l - top) = w exp(l - lse), 0 where there is nothing in the sum.
+  static void set_weight(Side& side, Index i, double w, double lse) {
+    const bool empty = !is_finite(lse);
+    side.top[i] = empty ? -masked_logit<T> : T(lse);
+    side.share[i] = empty ? T(0) : T(w / std::exp(lse - double(side.top[i])));
+  }
+
+  /// Where the anchors' sums are within e^40 of the largest, takes that one's top for
+  /// all: the two exponentials of a pair are then one. What vanishes by it is less than
+  /// e^-47 of an anchor's weights.
   void share_top() {
     constexpr T most(40);
     T top = masked_logit<T>, least = -masked_logit<T>;

@@ -61,18 +61,20 @@ template <class T>
 /// NaN at Q <= 0, where no lane of float is used.
 template <class T, class V>
 [[nodiscard]] HCL_INLINE OfChord<V> chord_dist_lanes(const V& q, const T& c) {
-  constexpr T cut = sizeof(T) <= sizeof(float) ? T(0.1) : T(0.01);
+  constexpr bool narrow = sizeof(T) <= sizeof(float);
+  constexpr T cut = narrow ? T(0.1) : T(0.01), large = narrow ? T(0x1p30) : T(0x1p60);
   // On lanes also what depends on c alone: so it leaves the loop over them.
   const V one = V(T(1)), root_c = vsqrt(V(c));
-  const V w = q * V(c), r = vsqrt(w), h = vsqrt(one + w);
-  const V d = V(T(2)) / root_c * vlog1p(r + w / (one + h));
-  const V q_root = r * (one / root_c);
+  // e^(2 asinh(sqrt w)) = 1 + 2w + 2m, m = sqrt(w(1+w)): one root serves d and its slope.
+  const V w = q * V(c), m = vselect(w < V(large), vsqrt(vfma(w, w, w)), w);
+  const V d = one / root_c * vlog1p((w + m) + (w + m));
+  V by_q = root_c / m;
+  if constexpr (!narrow) by_q = vselect(q > V(T(0)), by_q, V(T(0)));
   // 2 sqrt(Q) Q F'(w), F' = (1/h - F)/(2w) with F = d/(2 sqrt Q), or its series.
-  const V near = V(T(2)) * q_root * q * asinhc_slope_near0(w);
-  V by_q = one / (q_root * h);
-  const V far = (q * by_q - V(T(0.5)) * d) * (one / V(c));
-  if constexpr (sizeof(T) > sizeof(float)) by_q = vselect(q > V(T(0)), by_q, V(T(0)));
-  return {d, by_q, vselect(w < V(cut), near, far)};
+  V by_c = (q * by_q - V(T(0.5)) * d) * (one / V(c));
+  if (const auto near = w < V(cut); vany(near))
+    by_c = vselect(near, V(T(2)) * vsqrt(q) * q * asinhc_slope_near0(w), by_c);
+  return {d, by_q, by_c};
 }
 
 /// |x|.

@@ -370,6 +370,7 @@ class GramTiles {
     const Index left =
         t.rows * t.cols - (t.diagonal ? t.rows : 0) - list.count * (t.diagonal ? 2 : 1);
     const bool all = left == 0;
+    const bool guarded = some || t.diagonal || t.cols < tile_size;
     T* const w = weights_ + thread * tile_area;
     if (some && (exact || !tiled)) similarities(t, q, list);
     alignas(64) T lane[tile_size];
@@ -402,22 +403,31 @@ class GramTiles {
         }
         for (Index j = 0; j < t.cols; j += step) {
           T* const at = t.l + i * tile_size + j;
-          auto drop = dropped(j);
           const V l = vload<V>(at), v = weight(l, t.i0 + i, t.j0 + j), u = v * scale;
-          l_sum = l_sum + vselect(drop, zero, v * l);
+          V vl = v * l;
           if (some) {
             vstore(w + i * tile_size + j, u);
-            if (all) continue;
-            const auto b = y_.template load<V>(t.j0 + j);
-            const auto chord = load_chords<V>(q + i * tile_size + j);
-            drop = drop || !(s.margin(chord.data(), a.data(), b.data()) > zero);
+            if (all) {
+              l_sum = l_sum + vselect(dropped(j), zero, vl);
+              continue;
+            }
           }
-          // dL/dg takes the logit's place.
-          vstore(at, vselect(drop, zero, V(u * vload<V>(by.g + j))));
-          row_corr = row_corr + vselect(drop, zero, V(u * vload<V>(by.na + j)));
-          vstore(column_corr + j, vload<V>(column_corr + j) +
-                                      vselect(drop, zero, V(u * vload<V>(by.nb + j))));
-          c_sum = c_sum + vselect(drop, zero, V(u * vload<V>(by.c + j)));
+          V g = u * vload<V>(by.g + j), na = u * vload<V>(by.na + j),
+            nb = u * vload<V>(by.nb + j), c = u * vload<V>(by.c + j);
+          if (guarded) {
+            auto drop = dropped(j);
+            vl = vselect(drop, zero, vl);
+            if (some) {
+              const auto b = y_.template load<V>(t.j0 + j);
+              const auto chord = load_chords<V>(q + i * tile_size + j);
+              drop = drop || !(s.margin(chord.data(), a.data(), b.data()) > zero);
+            }
+            g = vselect(drop, zero, g), c = vselect(drop, zero, c);
+            na = vselect(drop, zero, na), nb = vselect(drop, zero, nb);
+          }
+          vstore(at, g);  // dL/dg takes the logit's place.
+          l_sum = l_sum + vl, c_sum = c_sum + c, row_corr = row_corr + na;
+          vstore(column_corr + j, vload<V>(column_corr + j) + nb);
         }
       } else {
         for (Index j = 0; j < t.cols; j += step) {
