@@ -14,8 +14,9 @@ namespace hcl::inline HCL_ABI {
 /// first two at most, never after. One workspace serves one call at a time.
 class Workspace {
  public:
-  /// @param tile_bytes  how much may be spent on keeping Gram tiles between the forward
-  /// and the backward pass; tiles beyond are computed twice.
+  /// @param tile_bytes  how much a call may take beside a copy of its rows; what is left
+  /// of it keeps Gram tiles between the forward and the backward pass, and tiles beyond
+  /// are computed twice.
   explicit Workspace(std::size_t tile_bytes = std::size_t{64} << 20)
       : tile_bytes_{tile_bytes} {}
 
@@ -28,6 +29,9 @@ class Workspace {
     return sum;
   }
 
+  /// Bytes taken since the last reset().
+  [[nodiscard]] std::size_t taken() const { return taken_; }
+
   /// Forgets everything taken. The pieces of a call that had to grow become one.
   void reset() {
     if (chunks_.size() > 1) {
@@ -35,7 +39,7 @@ class Workspace {
       chunks_.clear();
       add_chunk(size);
     }
-    used_ = 0;
+    used_ = taken_ = 0;
   }
 
   /// count uninitialised numbers on a 64-byte boundary, valid until reset().
@@ -47,7 +51,7 @@ class Workspace {
       used_ = 0;
     }
     void* const at = chunks_.back().data.get() + used_;
-    used_ += bytes;
+    used_ += bytes, taken_ += bytes;
     return static_cast<T*>(at);
   }
 
@@ -67,7 +71,7 @@ class Workspace {
     chunks_.push_back({std::unique_ptr<std::byte, Free>{p}, size});
   }
 
-  std::size_t tile_bytes_, used_ = 0;
+  std::size_t tile_bytes_, used_ = 0, taken_ = 0;
   std::vector<Chunk> chunks_;
 };
 

@@ -50,7 +50,7 @@ class GramRows {
   GramRows(const S& s, BatchIn<T> x, Workspace& ws) : x_{x} {
     const auto padded = static_cast<std::size_t>(blocks() * tile_size);
     if constexpr (GramSimilarity<S>) {
-      panels_ = ws.take<T>(padded * static_cast<std::size_t>(x.cols()));
+      panels_ = ws.take<T>(panel_bytes() / sizeof(T));
       for (auto& p : stat_) p = ws.take<T>(padded);
       if constexpr (std::same_as<T, double>)
         wide_ = stat_;
@@ -70,6 +70,12 @@ class GramRows {
   /// The rows of a block as the B of gemm_packed().
   [[nodiscard]] const T* panel(Index block) const {
     return panels_ + block * tile_size * x_.cols();
+  }
+
+  /// What the copy of the rows takes.
+  [[nodiscard]] std::size_t panel_bytes() const {
+    if constexpr (!GramSimilarity<S>) return 0;
+    return static_cast<std::size_t>(blocks() * tile_size * x_.cols()) * sizeof(T);
   }
 
   /// The numbers of one row on all lanes, or those of consecutive rows.

@@ -64,7 +64,9 @@ class GramTiles {
     corr_y_ = self_ ? corr_x_ : ws.take<double>(std::size_t(y.blocks() * tile_size));
     if (keep && tiled) {
       const std::size_t bytes = tile * chords * sizeof(T);
-      kept_ = std::min(schedule_.slots(), Index(ws.tile_bytes() / bytes));
+      const std::size_t rows = x.panel_bytes() + (self_ ? 0 : y.panel_bytes());
+      const std::size_t spent = std::min(ws.tile_bytes(), ws.taken() - rows);
+      kept_ = std::min(schedule_.slots(), Index((ws.tile_bytes() - spent) / bytes));
       cache_ = ws.take<T>(std::size_t(kept_) * tile * chords);
     }
   }
