@@ -103,10 +103,12 @@ class GramTiles {
         const auto tile = make_tile(bi, bj, thread);
         T* const q = chords_at(slot, thread);
         List list{lists_ + thread * tile_area};
-        if (!kept(slot))
-          fill(tile, q, list, thread);
-        else if (flagged_[slot] > 0)
+        if (!kept(slot)) fill(tile, q, list, thread);
+        // From the chords as they are now, kept or not: so the same pairs are listed.
+        if (tiled && (kept(slot) ? flagged_[slot] : list.count) > 0) {
+          list.count = 0;
           find(tile, q, list);
+        }
         pull(tile, q, list, weight, thread, gx, gy, sums_[p]);
       });
       for (Index p = 0; p < n; ++p)
