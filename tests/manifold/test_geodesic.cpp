@@ -11,19 +11,6 @@ namespace {
 using namespace support;
 constexpr std::size_t dim = 4;
 
-/// Six points, the last two close to each other.
-template <class M>
-std::vector<std::vector<hcl::ScalarOf<M>>> some_points(const M& m) {
-  using T = hcl::ScalarOf<M>;
-  auto x = random_points(m, 6, hcl::Index(dim), 1.2);
-  x.row(5) = x.row(4) * T(1 - 1e-3);
-  x(5, 0) += T(1e-3) * x(4, 1);
-  std::vector<std::vector<T>> out;
-  for (hcl::Index i = 0; i < 6; ++i)
-    out.emplace_back(hcl::BatchIn<T>(x).row(i).begin(), hcl::BatchIn<T>(x).row(i).end());
-  return out;
-}
-
 TEST_CASE_TEMPLATE("geodesics have constant speed and the right ends", M,
                    HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
   using T = hcl::ScalarOf<M>;
@@ -32,7 +19,7 @@ TEST_CASE_TEMPLATE("geodesics have constant speed and the right ends", M,
     CAPTURE(c);
     const M m = make<M>(c);
     const double unit = double(m.c()) > 0 ? 1 / std::sqrt(c) : 1;
-    const auto points = some_points(m);
+    const auto points = some_points(m, dim);
     for (const auto& x : points)
       for (const auto& y : points) {
         const double d = double(m.dist(x, y)), tolerance = 200 * eps * (d + unit);
@@ -69,7 +56,7 @@ TEST_CASE_TEMPLATE("backward of geodesics", M, HCL_TEST_MANIFOLDS(float),
   for (const double c : curvatures) {
     CAPTURE(c);
     const M m = make<M>(c);
-    const auto points = some_points(m);
+    const auto points = some_points(m, dim);
     for (std::size_t i = 0; i < points.size(); ++i)
       for (std::size_t j = 0; j < points.size(); ++j) {
         if (i == j) continue;  // there the duals of d have no derivative
@@ -109,7 +96,7 @@ TEST_CASE_TEMPLATE("transport from the origin is the general one, and inverts", 
     const M m = make<M>(c);
     std::vector<T> origin(dim, T(0)), zero(dim, T(0));
     m.expmap0(zero, origin);
-    auto points = some_points(m);
+    auto points = some_points(m, dim);
     points.push_back(origin);
     for (const auto& y : points) {
       std::vector<T> v{T(0.3), T(-1.1), T(0.7), T(0.4)}, at(dim), want(dim), back(dim);
@@ -144,7 +131,7 @@ TEST_CASE_TEMPLATE("backward of the transports", M, HCL_TEST_MANIFOLDS(float),
   for (const double c : curvatures) {
     CAPTURE(c);
     const M m = make<M>(c);
-    for (const auto& y : some_points(m)) {
+    for (const auto& y : some_points(m, dim)) {
       std::vector<T> in(y);
       in.insert(in.end(), {T(0.3), T(-1.1), T(0.7), T(0.4)});
       in.push_back(T(c));

@@ -13,19 +13,6 @@ constexpr std::size_t dim = 4;
 template <class T>
 const std::vector<T> tangent{T(0.3), T(-1.1), T(0.7), T(0.4)};
 
-/// Six points, the last two close to each other.
-template <class M>
-std::vector<std::vector<hcl::ScalarOf<M>>> some_points(const M& m, double radius = 1.2) {
-  using T = hcl::ScalarOf<M>;
-  auto x = random_points(m, 6, hcl::Index(dim), radius);
-  x.row(5) = x.row(4) * T(1 - 1e-3);
-  x(5, 0) += T(1e-3) * x(4, 1);
-  std::vector<std::vector<T>> out;
-  for (hcl::Index i = 0; i < 6; ++i)
-    out.emplace_back(hcl::BatchIn<T>(x).row(i).begin(), hcl::BatchIn<T>(x).row(i).end());
-  return out;
-}
-
 template <class T, class... More>
 std::vector<T> join(std::vector<T> first, const More&... more) {
   (first.insert(first.end(), more.begin(), more.end()), ...);
@@ -41,7 +28,7 @@ TEST_CASE_TEMPLATE("backward of expmap, logmap and parallel transport", M,
       CAPTURE(radius);
       const M m = make<M>(c);
       const std::vector<T> curvature{T(c)};
-      const auto points = some_points(m, radius);
+      const auto points = some_points(m, dim, radius);
       for (std::size_t i = 0; i < points.size(); ++i) {
         CAPTURE(i);
         for (const double length : {1.0, 1e-4}) {
@@ -106,7 +93,7 @@ TEST_CASE_TEMPLATE("backward at coincident points and steps of nothing", M,
   for (const double c : curvatures) {
     CAPTURE(c);
     const M m = make<M>(c);
-    for (const auto& x : some_points(m)) {
+    for (const auto& x : some_points(m, dim)) {
       const std::vector<T> zero(dim, T(0));
       std::vector<T> g = tangent<T>, gx(dim, T(0)), gy = gx, gv = gx;
       T gc(0);

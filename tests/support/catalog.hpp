@@ -87,6 +87,20 @@ Rows<hcl::ScalarOf<M>> random_points(const M& m, hcl::Index n, hcl::Index d,
   return x;
 }
 
+/// Six points in `dim` dimensions, the last two close to each other.
+template <class M>
+std::vector<std::vector<hcl::ScalarOf<M>>> some_points(const M& m, hcl::Index dim,
+                                                       double radius = 1.2) {
+  using T = hcl::ScalarOf<M>;
+  auto x = random_points(m, 6, dim, radius);
+  x.row(5) = x.row(4) * T(1 - 1e-3);
+  x(5, 0) += T(1e-3) * x(4, 1);
+  std::vector<std::vector<T>> out;
+  for (hcl::Index i = 0; i < 6; ++i)
+    out.emplace_back(hcl::BatchIn<T>(x).row(i).begin(), hcl::BatchIn<T>(x).row(i).end());
+  return out;
+}
+
 }  // namespace support
 
 #define HCL_TEST_MANIFOLDS(T) \

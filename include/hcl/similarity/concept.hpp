@@ -5,6 +5,7 @@
 #include <concepts>
 #include <span>
 
+#include "hcl/core/math.hpp"
 #include "hcl/manifold/concept.hpp"
 
 namespace hcl::inline HCL_ABI {
@@ -55,6 +56,29 @@ concept GramSimilarity = Similarity<S> &&
 };
 
 namespace detail {
+
+/// The part of a GramSimilarity whose chord is <x, y> itself: no lane of it loses digits
+/// that a difference would keep.
+template <class T>
+struct InnerChord {
+  static constexpr int chords = 1;
+  [[nodiscard]] std::array<Wide<T>, 1> chord(Point<T> x, Point<T> y) const {
+    return {dot<T>(x, y)};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(const V& g, const V&, const V*,
+                                                     const V*) const {
+    return {g};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin(const V*, const V*, const V*) const {
+    return V(T(1));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V margin_at(const V*, const V*, const V*) const {
+    return V(T(1));
+  }
+};
 
 template <class M>
 constexpr int row_size_of() {

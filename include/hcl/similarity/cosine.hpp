@@ -13,10 +13,10 @@ namespace hcl::inline HCL_ABI {
 /// radial, so this is the cosine of the tangent vectors at the origin as well: the same
 /// rows serve cosine and distance. M says which rows are valid; a zero row throws.
 template <Metric M>
-class Cosine {
+class Cosine : public detail::InnerChord<typename M::Scalar> {
  public:
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = 3, chords = 1;
+  static constexpr int row_size = 3;
 
   explicit Cosine(M metric) : metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }
@@ -49,23 +49,6 @@ class Cosine {
   }
   [[nodiscard]] auto wide() const requires GramMetric<M> {
     return Cosine<decltype(metric_.wide())>{metric_.wide()};
-  }
-  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(Point<Scalar> x,
-                                                  Point<Scalar> y) const {
-    return {dot<Scalar>(x, y)};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(const V& g, const V&, const V*,
-                                                     const V*) const {
-    return {g};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V*, const V*, const V*) const {
-    return V(Scalar(1));
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V*, const V*, const V*) const {
-    return V(Scalar(1));
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a,

@@ -15,10 +15,10 @@ namespace detail {
 
 /// <x, y> of the stored coordinates.
 template <class M>
-class CoordinateInner {
+class CoordinateInner : public InnerChord<typename M::Scalar> {
  public:
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = 2, chords = 1;
+  static constexpr int row_size = 2;
 
   explicit CoordinateInner(M metric) : metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }
@@ -34,23 +34,6 @@ class CoordinateInner {
   }
   [[nodiscard]] std::array<double, 2> row_stat(double n) const {
     return gram_row<Scalar>(n);
-  }
-  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(Point<Scalar> x,
-                                                  Point<Scalar> y) const {
-    return {dot<Scalar>(x, y)};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(const V& g, const V&, const V*,
-                                                     const V*) const {
-    return {g};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V*, const V*, const V*) const {
-    return V(Scalar(1));
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V*, const V*, const V*) const {
-    return V(Scalar(1));
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V*, const V*) const {
@@ -93,10 +76,10 @@ class Inner<PoincareBall<T>> : public detail::CoordinateInner<PoincareBall<T>> {
 };
 
 template <class T>
-class Inner<Sphere<T>> {
+class Inner<Sphere<T>> : public detail::InnerChord<T> {
  public:
   using Scalar = T;
-  static constexpr int row_size = 3, chords = 1;
+  static constexpr int row_size = 3;
 
   explicit Inner(Sphere<T> metric) : cosine_{metric} {}
   [[nodiscard]] const Sphere<T>& metric() const { return cosine_.metric(); }
@@ -115,23 +98,6 @@ class Inner<Sphere<T>> {
     return cosine_.row_stat(n);
   }
   [[nodiscard]] auto wide() const { return Inner<Sphere<Wide<T>>>{metric().wide()}; }
-  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(Point<Scalar> x,
-                                                  Point<Scalar> y) const {
-    return {dot<Scalar>(x, y)};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(const V& g, const V&, const V*,
-                                                     const V*) const {
-    return {g};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V*, const V*, const V*) const {
-    return V(Scalar(1));
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V*, const V*, const V*) const {
-    return V(Scalar(1));
-  }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a,
                                                  const V* b) const {
