@@ -127,7 +127,7 @@ TEST_CASE_TEMPLATE("no NaN from steps of any length", M, HCL_TEST_MANIFOLDS(floa
                    HCL_TEST_MANIFOLDS(double)) {
   using T = hcl::ScalarOf<M>;
   const M m = make<M>(0.7);
-  for (const auto& x : some_points(m, 3.0))
+  for (const auto& x : some_points(m, dim, 3.0))
     for (const double length : {1e-30, 30.0, 1e3, 1e6, 1e18}) {
       CAPTURE(length);
       auto v = tangent<T>;
