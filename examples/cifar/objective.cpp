@@ -24,7 +24,8 @@ template <class S>
 std::vector<std::int32_t> best_of(const S& s, hcl::BatchIn<float> query,
                                   hcl::BatchIn<float> candidates, Index k) {
   hcl::Workspace ws;
-  const hcl::GramRows<S> q(s, query, ws), x(s, candidates, ws);
+  const float* const centre = hcl::centre_of<S>(query, candidates, ws);
+  const hcl::GramRows<S> q(s, query, centre, ws), x(s, candidates, centre, ws);
   // Largest similarity first, then smallest index: heaps with the worst on top.
   std::vector<std::vector<std::pair<float, std::int32_t>>> heaps(
       std::size_t(query.rows()));

@@ -109,10 +109,11 @@ TEST_CASE_TEMPLATE("SIMD lanes equal scalars", M, HCL_TEST_MANIFOLDS(float),
     const M m = make<M>(c);
     const auto x = random_points(m, 2, 6);
     const hcl::BatchIn<T> rows(x);
-    T a[5], b[5];
-    V va[5], vb[5];
-    const auto wa = m.row_stat(double(hcl::norm2<T>(rows.row(0))));
-    const auto wb = m.row_stat(double(hcl::norm2<T>(rows.row(1))));
+    T a[8], b[8];
+    V va[8], vb[8];
+    const double na = double(hcl::norm2<T>(rows.row(0)));
+    const double nb = double(hcl::norm2<T>(rows.row(1)));
+    const auto wa = m.row_stat({na, na, 0}), wb = m.row_stat({nb, nb, 0});
     for (std::size_t k = 0; k < wa.size(); ++k) {
       va[k] = V(a[k] = T(wa[k]));
       vb[k] = V(b[k] = T(wb[k]));
@@ -125,19 +126,21 @@ TEST_CASE_TEMPLATE("SIMD lanes equal scalars", M, HCL_TEST_MANIFOLDS(float),
         CHECK(double(e) == doctest::Approx(double(scalar)).epsilon(eps));
     };
     const T d2 = T(hcl::diff2<T>(rows.row(0), rows.row(1)));
-    const T q = m.chord_at(d2, a, b);
-    same(q, m.chord_at(V(d2), va, vb));
+    const T q = m.diff_chord(d2, a, b);
+    same(q, m.diff_chord(V(d2), va, vb));
+    const T g = T(hcl::dot<T>(rows.row(0), rows.row(1)));
+    same(m.gram_chord(g, a, b), m.gram_chord(V(g), va, vb));
     CHECK(double(q) ==
           doctest::Approx(double(m.chord(rows.row(0), rows.row(1)))).epsilon(eps));
     const auto one = m.dist_at(q, a, b);
     const auto many = m.dist_at(V(q), va, vb);
     same(one.d, many.d);
-    same(one.dg, many.dg);
+    same(one.dd2, many.dd2);
     same(one.dna, many.dna);
     same(one.dnb, many.dnb);
     same(one.dc, many.dc);
-    same(m.margin(q, a, b), m.margin(V(q), va, vb));
-    same(m.margin_at(q, a, b), m.margin_at(V(q), va, vb));
+    same(m.gram_margin(q, a, b), m.gram_margin(V(q), va, vb));
+    same(m.diff_margin(q, a, b), m.diff_margin(V(q), va, vb));
   }
 }
 

@@ -184,20 +184,25 @@ void gemm_packed(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t depth, const
 
 /// B, depth x n at b[k * b_k + j], as panels of panel_width columns that lie together: a
 /// row distance of a power of two would map a column of B to few lines of the cache.
-/// `panels` has room for depth times n rounded up to panel_width.
+/// `panels` has room for depth times n rounded up to panel_width. Of every row of B the
+/// row `less` is taken off, if there is one.
 template <class T>
 void pack_panels(std::ptrdiff_t depth, std::ptrdiff_t n, const T* b, std::ptrdiff_t b_k,
-                 T* panels) {
+                 const T* less, T* panels) {
   constexpr std::ptrdiff_t width = panel_width<T>;
   using V = Pack<T>;
   for (std::ptrdiff_t k = 0; k < depth; ++k)
     for (std::ptrdiff_t j = 0; j < n; j += width) {
       const T* const from = b + k * b_k + j;
       T* const to = panels + (j * depth + k * width);
-      if (j + width <= n)
-        vstore(to, vload<V>(from)), vstore(to + lanes<T>, vload<V>(from + lanes<T>));
-      else
-        std::copy_n(from, n - j, to);
+      if (j + width <= n) {
+        V u = vload<V>(from), v = vload<V>(from + lanes<T>);
+        if (less) u = u - vload<V>(less + j), v = v - vload<V>(less + j + lanes<T>);
+        vstore(to, u), vstore(to + lanes<T>, v);
+      } else {
+        for (std::ptrdiff_t l = 0; l < n - j; ++l)
+          to[l] = less ? from[l] - less[j + l] : from[l];
+      }
     }
 }
 

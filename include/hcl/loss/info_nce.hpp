@@ -65,7 +65,8 @@ class InfoNce {
     GramRows<S>::check(s_, "InfoNce", "x", x);
     GramRows<S>::check(s_, "InfoNce", "y", y);
     ws.reset();
-    detail::ContrastSide<S> anchors(s_, x, ws), candidates(s_, y, ws);
+    const Scalar* const centre = centre_of<S>(x, y, ws);
+    detail::ContrastSide<S> anchors(s_, x, centre, ws), candidates(s_, y, centre, ws);
     const Scalar weight = Scalar(1) / Scalar(two ? 2 * n : n);
     for (Index i = 0; i < n; ++i) anchors.set(i, Scalar(i), 1, weight);
     for (Index j = 0; j < m; ++j) candidates.set(j, Scalar(j), two, weight);

@@ -39,7 +39,8 @@ enum class Positives { one, outside, inside };
 template <Similarity S>
 struct ContrastSide {
   using T = typename S::Scalar;
-  ContrastSide(const S& s, BatchIn<T> x, Workspace& ws) : rows(s, x, ws) {
+  ContrastSide(const S& s, BatchIn<T> x, const T* centre, Workspace& ws)
+      : rows(s, x, centre, ws) {
     const auto padded = static_cast<std::size_t>(rows.blocks() * tile_size);
     for (T** p :
          {&group, &share, &positive_share, &top, &sum, &positive_top, &positive_sum})
@@ -369,7 +370,7 @@ LossGrad<typename S::Scalar> contrast_self(const S& s, typename S::Scalar tau,
                                            const BatchOut<typename S::Scalar>* g,
                                            Workspace& ws, const Assign& assign) {
   using T = typename S::Scalar;
-  ContrastSide<S> side(s, z, ws);
+  ContrastSide<S> side(s, z, centre_of<S>(z, z, ws), ws);
   assign(side);
   SoftmaxContrast<S, positives> contrast(s, tau, side, side, g != nullptr, ws);
   LossGrad<T> out{contrast.forward(), T(0), T(0)};

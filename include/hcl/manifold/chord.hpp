@@ -215,16 +215,22 @@ template <class T>
   return {false, "|x|^2 is too large for the scalar type", static_cast<double>(n)};
 }
 
-/// n and what it loses by rounding to T: the numbers that every row_stat begins with.
+/// A number of a row and what it loses by rounding to T.
 template <class T>
-[[nodiscard]] std::array<double, 2> gram_row(double n) {
+[[nodiscard]] std::array<double, 2> two_parts(double n) {
   return {n, n - static_cast<double>(static_cast<T>(n))};
 }
 
-/// n_a - n_b with the digits of both.
+/// n_a - n_b of numbers in two parts, with the digits of both.
 template <class V>
 [[nodiscard]] HCL_INLINE V gram_gap(const V* a, const V* b) {
   return (a[0] - b[0]) + (a[1] - b[1]);
+}
+
+/// n_a + n_b - 2g of numbers in two parts: the large ones cancel before the small count.
+template <class V>
+[[nodiscard]] HCL_INLINE V gram_diff2(const V& g, const V* a, const V* b) {
+  return ((a[0] - g) + (b[0] - g)) + (a[1] + b[1]);
 }
 
 /// Throws unless n = |x|^2 of a row is a finite number, and n and factor n not too large.

@@ -44,16 +44,22 @@ concept Metric = requires(const M& m, Point<ScalarOf<M>> x, const ScalarOf<M>& g
   m.dist_vjp(x, x, g, gx, gx, gc);
 };
 
-/// d of a pair on lanes V (SIMD or a scalar), with its total derivatives: by
-/// g = <x_a, x_b>, by n_a = |x_a|^2 and n_b (through all of the rows' numbers), by c.
+/// d of a pair on lanes V (SIMD or a scalar), with its derivatives by d2 = |x_a - x_b|^2,
+/// by n_a = |x_a|^2 and n_b (through all of the rows' numbers), by c.
 template <class V>
 struct GramDist {
-  V d, dg, dna, dnb, dc;
+  V d, dd2, dna, dnb, dc;
 };
 
-/// Smallest |x_a - x_b|^2 / (|x_a|^2 + |x_b|^2) that a Gram matrix in T may resolve. In
-/// float the error of d is then below 1e-6 with the probability that docs/accuracy.md
-/// states.
+/// A row x of a batch with the centre m, from which its products are taken: |x|^2,
+/// |x - m|^2, |m|^2.
+struct RowNorms {
+  double n, from_centre, centre;
+};
+
+/// Smallest |x_a - x_b|^2 / (|x_a - m|^2 + |x_b - m|^2) that a Gram matrix in T may
+/// resolve. In float the error of d is then below 1e-6 with the probability that
+/// docs/accuracy.md states.
 template <class T>
 inline constexpr T gram_theta = T(1.0 / (1 << 20));
 template <>
@@ -62,27 +68,31 @@ inline constexpr float gram_theta<float> = 1.0f / 4;
 /// A Metric that is a function of the Gram matrix, and so runs on the tiled kernel. It
 /// says its distance in two steps: the chord Q of a pair, in which digits may cancel, and
 /// d as a function of Q, in which none do.
-///   row_stat(n)     what a row contributes, from n = |x|^2; it begins with n and what n
-///                   loses by rounding to T;
+///   row_stat(norms) what a row contributes to its pairs;
 ///   chord(x, y)     Q from two points, to the last digits, in Wide<T>;
-///   chord_at(d2, a, b)   Q on lanes from d2 = |x_a - x_b|^2 and the rows' numbers;
-///   margin(q, a, b)      > 0: d2 from a Gram matrix in T kept its digits;
-///   margin_at(q, a, b)   > 0: d2 from differences, in double, keeps them;
-///   dist_at(q, a, b)     d and its derivatives; those are 0 at q = 0 in double;
+///   gram_chord(g, a, b)   Q on lanes from g = <x_a - m, x_b - m> and the rows' numbers;
+///   gram_margin(q, a, b)  > 0: that Q, of a g in T, kept its digits;
+///   diff_chord(d2, a, b)  Q on lanes from d2 = |x_a - x_b|^2, summed by differences;
+///   diff_margin(q, a, b)  > 0: that Q keeps them in double;
+///   dist_at(q, a, b)      d and its derivatives; those are 0 at q = 0 in double;
 ///   wide()          the same geometry over Wide<T>;
 ///   check_row       throws std::invalid_argument naming argument, row and value for a
 ///                   row that no distance is defined for.
-/// Laws: dist_at(chord(x, y)) agrees with dist, and dg*y + 2*dna*x, dg*x + 2*dnb*y, dc
-/// with dist_vjp; chord_at agrees with chord wherever margin_at > 0.
+/// Laws, for any centre m: dist_at(chord(x, y)) agrees with dist, and 2 dd2 (x-y) +
+/// 2 dna x, 2 dd2 (y-x) + 2 dnb y, dc with dist_vjp; gram_chord agrees with chord
+/// wherever gram_margin > 0, diff_chord wherever diff_margin > 0.
 template <class M>
 concept GramMetric = Metric<M> && requires(const M& m, Point<ScalarOf<M>> x, double n,
                                            const ScalarOf<M>& q, const ScalarOf<M>* a) {
-  { m.row_stat(n) } -> std::same_as<std::array<double, std::size_t(M::row_size)>>;
+  {
+    m.row_stat(RowNorms{})
+    } -> std::same_as<std::array<double, std::size_t(M::row_size)>>;
   m.check_row("where", "argument", Index(0), n);
   { m.chord(x, x) } -> std::same_as<Wide<ScalarOf<M>>>;
-  { m.chord_at(q, a, a) } -> std::same_as<ScalarOf<M>>;
-  { m.margin(q, a, a) } -> std::same_as<ScalarOf<M>>;
-  { m.margin_at(q, a, a) } -> std::same_as<ScalarOf<M>>;
+  { m.gram_chord(q, a, a) } -> std::same_as<ScalarOf<M>>;
+  { m.gram_margin(q, a, a) } -> std::same_as<ScalarOf<M>>;
+  { m.diff_chord(q, a, a) } -> std::same_as<ScalarOf<M>>;
+  { m.diff_margin(q, a, a) } -> std::same_as<ScalarOf<M>>;
   { m.dist_at(q, a, a) } -> std::same_as<GramDist<ScalarOf<M>>>;
   { m.wide().c() } -> std::convertible_to<Wide<ScalarOf<M>>>;
 };

@@ -70,8 +70,9 @@ class Euclidean {
 
   // GramMetric. Q = |x-y|^2/4.
   static constexpr int row_size = 2;
-  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
-    return detail::gram_row<T>(n);
+  /// {n, its rest}, n = |x-m|^2.
+  [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {
+    return detail::two_parts<T>(r.from_centre);
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
@@ -79,15 +80,19 @@ class Euclidean {
   [[nodiscard]] Euclidean<W> wide() const { return {}; }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return diff2<T>(x, y) / W(4); }
   template <class V>
-  [[nodiscard]] HCL_INLINE V chord_at(const V& d2, const V*, const V*) const {
-    return V(T(0.25)) * d2;
+  [[nodiscard]] HCL_INLINE V gram_chord(const V& g, const V* a, const V* b) const {
+    return V(T(0.25)) * detail::gram_diff2(g, a, b);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V& q, const V* a, const V* b) const {
+  [[nodiscard]] HCL_INLINE V gram_margin(const V& q, const V* a, const V* b) const {
     return q - V(gram_theta<T> / T(4)) * (a[0] + b[0]);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V&, const V*, const V*) const {
+  [[nodiscard]] HCL_INLINE V diff_chord(const V& d2, const V*, const V*) const {
+    return V(T(0.25)) * d2;
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V diff_margin(const V&, const V*, const V*) const {
     return V(T(1));
   }
   template <class V>
@@ -95,8 +100,8 @@ class Euclidean {
     const V r = vsqrt(q);
     V by_q = V(T(1)) / r;
     if constexpr (sizeof(T) > sizeof(float)) by_q = vselect(q > V(T(0)), by_q, V(T(0)));
-    const V by_n = V(T(0.25)) * by_q;
-    return {V(T(2)) * r, V(T(-0.5)) * by_q, by_n, by_n, V(T(0))};
+    const V zero(T(0));
+    return {V(T(2)) * r, V(T(0.25)) * by_q, zero, zero, zero};
   }
 
  private:

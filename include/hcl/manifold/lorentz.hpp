@@ -144,13 +144,19 @@ class Lorentz {
     return detail::all_finite<T>(x, W(c_));
   }
 
-  // GramMetric. Q = (|x-y|^2 - (t_a-t_b)^2)/4.
-  static constexpr int row_size = 5;
-  /// {n, its rest, t, its rest, 1/t}.
-  [[nodiscard]] std::array<double, 5> row_stat(double n) const {
-    const auto [whole, rest] = detail::gram_row<T>(n);
-    const double t = std::sqrt(1 / static_cast<double>(c_) + n);
-    return {whole, rest, t, t - static_cast<double>(static_cast<T>(t)), 1 / t};
+  // GramMetric. Q = (|x-y|^2 - (t_a-t_b)^2)/4, and from a Gram matrix about a point m of
+  // the hyperboloid, with s = t - t_m and e = |x-m|^2 - s^2 = 4 Q(x, m):
+  // 4Q = e_a + e_b - 2 (<x_a-m, x_b-m> - s_a s_b). For a far and a near point that is
+  // made of the product of their sizes, not of the larger one's square.
+  static constexpr int row_size = 6;
+  /// {e, its rest, s, its rest, 1/t, |x-m|}.
+  [[nodiscard]] std::array<double, 6> row_stat(const RowNorms& r) const {
+    const double k = 1 / static_cast<double>(c_);
+    const double t = std::sqrt(k + r.n), t_m = std::sqrt(k + r.centre);
+    const double s = (r.n - r.centre) / (t + t_m);
+    const auto [e, e_rest] = detail::two_parts<T>(r.from_centre - s * s);
+    const auto [whole, rest] = detail::two_parts<T>(s);
+    return {e, e_rest, whole, rest, 1 / t, std::sqrt(r.from_centre)};
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n, static_cast<double>(c_));
@@ -158,28 +164,35 @@ class Lorentz {
   [[nodiscard]] Lorentz<W> wide() const { return Lorentz<W>(W(c_)); }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return W(Pair(*this, x, y).q); }
   template <class V>
-  [[nodiscard]] HCL_INLINE V chord_at(const V& d2, const V* a, const V* b) const {
+  [[nodiscard]] HCL_INLINE V gram_chord(const V& g, const V* a, const V* b) const {
+    return vfma(V(T(0.5)), V(a[2] * b[2]), V(V(T(0.25)) * detail::gram_diff2(g, a, b)));
+  }
+  /// e_a + e_b + 2 |x_a-m| |x_b-m| is |x_a-m|^2 + |x_b-m|^2 in flat space, else less.
+  template <class V>
+  [[nodiscard]] HCL_INLINE V gram_margin(const V& q, const V* a, const V* b) const {
+    const V half(T(0.5));
+    return q - V(gram_theta<T> / T(4)) * vfma(half, V(a[0] + b[0]), V(a[5] * b[5]));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V diff_chord(const V& d2, const V* a, const V* b) const {
     const V dt = detail::gram_gap(a + 2, b + 2);
     return V(T(0.25)) * (d2 - dt * dt);
   }
+  /// The rounding of (t_a-t_b)^2 is one of n_a-n_b = (t_a-t_b)(t_a+t_b).
   template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V& q, const V* a, const V* b) const {
-    return q - V(gram_theta<T> / T(4)) * (a[0] + b[0]);
-  }
-  /// The rounding of (t_a-t_b)^2 is one of n_a-n_b.
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V& q, const V* a, const V* b) const {
-    const V gap = detail::gram_gap(a, b);
+  [[nodiscard]] HCL_INLINE V diff_margin(const V& q, const V* a, const V* b) const {
+    const V one(T(1)), dt = detail::gram_gap(a + 2, b + 2);
+    const V gap = dt * (one / a[4] + one / b[4]);
     return q - V(T(1.0 / (1 << 26))) * vmax(gap, V(T(0)) - gap);
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {
     const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(q, c_);
-    // dQ/dn_a = (1 - (t_a-t_b)/t_a)/4 = t_b/(4 t_a); dQ/dc = -(t_a-t_b)^2/(4 c^2 t_a
-    // t_b).
+    // dQ/dn_a = -(t_a-t_b)/(4 t_a); dQ/dc = -(t_a-t_b)^2/(4 c^2 t_a t_b).
     const V quarter = V(T(0.25)) * by_q, dt = detail::gram_gap(a + 2, b + 2);
-    return {d, V(T(-0.5)) * by_q, quarter * b[2] * a[4], quarter * a[2] * b[4],
-            by_c - quarter * (V(T(1) / c_) * dt * a[4]) * (V(T(1) / c_) * dt * b[4])};
+    const V ka = dt * a[4], kb = dt * b[4], inv = V(T(1) / c_);
+    return {d, quarter, V(T(0)) - quarter * ka, quarter * kb,
+            by_c - quarter * (inv * ka) * (inv * kb)};
   }
 
  private:

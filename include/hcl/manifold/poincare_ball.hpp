@@ -175,11 +175,12 @@ class PoincareBall {
   }
 
   // GramMetric. Q = |x-y|^2/((1-c n_a)(1-c n_b)).
-  static constexpr int row_size = 3;
-  /// {n, its rest, 1/(1-c n)}.
-  [[nodiscard]] std::array<double, 3> row_stat(double n) const {
-    const auto [whole, rest] = detail::gram_row<T>(n);
-    return {whole, rest, 1 / (1 - static_cast<double>(c_) * n)};
+  static constexpr int row_size = 4;
+  /// {|x-m|^2, its rest, 1/(1-c n), n/(1-c n)}.
+  [[nodiscard]] std::array<double, 4> row_stat(const RowNorms& r) const {
+    const auto [whole, rest] = detail::two_parts<T>(r.from_centre);
+    const double inv = 1 / (1 - static_cast<double>(c_) * r.n);
+    return {whole, rest, inv, r.n * inv};
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
@@ -191,23 +192,27 @@ class PoincareBall {
   [[nodiscard]] PoincareBall<W> wide() const { return PoincareBall<W>(W(c_)); }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return W(Pair(*this, x, y).q); }
   template <class V>
-  [[nodiscard]] HCL_INLINE V chord_at(const V& d2, const V* a, const V* b) const {
-    return d2 * (a[2] * b[2]);
+  [[nodiscard]] HCL_INLINE V gram_chord(const V& g, const V* a, const V* b) const {
+    return detail::gram_diff2(g, a, b) * (a[2] * b[2]);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V& q, const V* a, const V* b) const {
+  [[nodiscard]] HCL_INLINE V gram_margin(const V& q, const V* a, const V* b) const {
     return q - V(gram_theta<T>) * (a[0] + b[0]) * (a[2] * b[2]);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V&, const V*, const V*) const {
+  [[nodiscard]] HCL_INLINE V diff_chord(const V& d2, const V* a, const V* b) const {
+    return d2 * (a[2] * b[2]);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V diff_margin(const V&, const V*, const V*) const {
     return V(T(1));
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {
     const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(q, c_);
-    const V s = a[2] * b[2], cq = V(c_) * q;
-    return {d, V(T(-2)) * s * by_q, (s + cq * a[2]) * by_q, (s + cq * b[2]) * by_q,
-            by_c + q * (a[0] * a[2] + b[0] * b[2]) * by_q};
+    // dQ/dn_a = c Q/(1-c n_a), dQ/dc = Q (n_a/(1-c n_a) + n_b/(1-c n_b)).
+    const V slope = q * by_q, k = V(c_) * slope;
+    return {d, a[2] * b[2] * by_q, k * a[2], k * b[2], by_c + slope * (a[3] + b[3])};
   }
 
  private:

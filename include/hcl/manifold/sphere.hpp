@@ -156,12 +156,12 @@ class Sphere {
 
   // GramMetric. The chord is Q = sin^2(theta/2) = (|x-y|^2 - (|x|-|y|)^2)/(4|x||y|) up to
   // 1/2, and Q - 1 = -cos^2(theta/2) beyond: the small one of the two keeps its digits.
-  static constexpr int row_size = 4;
-  /// {n, its rest, 1/|x|, |x|}. The last is not n/|x|: a compiler that contracts a sum of
-  /// products would make it differ from pair (b, a).
-  [[nodiscard]] std::array<double, 4> row_stat(double n) const {
-    const auto [whole, rest] = detail::gram_row<T>(n);
-    return {whole, rest, 1 / std::sqrt(n), std::sqrt(n)};
+  static constexpr int row_size = 5;
+  /// {|x-m|^2, its rest, |x|, its rest, 1/|x|}.
+  [[nodiscard]] std::array<double, 5> row_stat(const RowNorms& r) const {
+    const auto [n, n_rest] = detail::two_parts<T>(r.from_centre);
+    const auto [length, rest] = detail::two_parts<T>(std::sqrt(r.n));
+    return {n, n_rest, length, rest, 1 / length};
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
@@ -175,18 +175,23 @@ class Sphere {
     return q < rest ? W(q) : W(S(0) - rest);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE V chord_at(const V& d2, const V* a, const V* b) const {
-    const V gap = detail::gram_gap(a, b) / (a[3] + b[3]);
-    const V q = V(T(0.25)) * (d2 - gap * gap) * (a[2] * b[2]);
+  [[nodiscard]] HCL_INLINE V gram_chord(const V& g, const V* a, const V* b) const {
+    return diff_chord(detail::gram_diff2(g, a, b), a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V gram_margin(const V& q, const V* a, const V* b) const {
+    return size(q) - V(gram_theta<T> / T(4)) * (a[0] + b[0]) * (a[4] * b[4]);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V diff_chord(const V& d2, const V* a, const V* b) const {
+    const V gap = detail::gram_gap(a + 2, b + 2);
+    const V q = V(T(0.25)) * (d2 - gap * gap) * (a[4] * b[4]);
     return vselect(q > V(T(0.5)), V(q - V(T(1))), q);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V& q, const V* a, const V* b) const {
-    return size(q) - V(gram_theta<T> / T(4)) * (a[0] + b[0]) * (a[2] * b[2]);
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V& q, const V* a, const V* b) const {
-    const V gap = detail::gram_gap(a, b) * (a[2] * b[2]), beyond = V(T(1.0 / (1 << 20)));
+  [[nodiscard]] HCL_INLINE V diff_margin(const V& q, const V* a, const V* b) const {
+    const V gap = detail::gram_gap(a + 2, b + 2) * (a[4] + b[4]),
+            beyond = V(T(1.0 / (1 << 20)));
     const V floor = V(T(1.0 / (1 << 26))) * size(gap);
     return vselect(q < V(T(0)), V(size(q) - beyond), V(q - floor));
   }
@@ -199,10 +204,12 @@ class Sphere {
     V by_q = inv / vsqrt(p * (one - p));
     if constexpr (sizeof(T) > sizeof(float))
       by_q = vselect(p * (one - p) > zero, by_q, zero);
-    const V cosine = vselect(q < zero, V(p + p - one), V(one - p - p));
-    const V by_n = V(T(0.25)) * by_q * cosine;
-    return {d, V(T(-0.5)) * by_q * (a[2] * b[2]), by_n * a[2] * a[2], by_n * b[2] * b[2],
-            d * V(T(-0.5) / c_)};
+    // With a = |x|, b = |y|, and Q by n_a: -((a-b)/(2b) + Q)/(2a^2).
+    const V half_by = V(T(-0.5)) * by_q, whole = vselect(q < zero, V(one - p), p);
+    const V gap = V(T(0.5)) * detail::gram_gap(a + 2, b + 2);
+    return {d, V(T(0.25)) * by_q * (a[4] * b[4]),
+            half_by * (whole + gap * b[4]) * (a[4] * a[4]),
+            half_by * (whole - gap * a[4]) * (b[4] * b[4]), d * V(T(-0.5) / c_)};
   }
 
  private:

@@ -18,19 +18,20 @@ void check_distances(const char* where, const D& minus, BatchIn<typename D::Scal
   if (!self) GramRows<D>::check(minus, where, "y", y);
 }
 
-/// f(tiles) with the tiles of -(-d) = d.
+/// f(tiles) with the tiles of -(-d) = d. Without a centre: a distance is to depend on its
+/// two rows only.
 template <class D, class F>
 void with_tiles(const D& minus, BatchIn<typename D::Scalar> x,
                 BatchIn<typename D::Scalar> y, bool self, bool keep, Workspace& ws,
                 const F& f) {
   using T = typename D::Scalar;
   ws.reset();
-  const GramRows<D> rows(minus, x, ws);
+  const GramRows<D> rows(minus, x, nullptr, ws);
   if (self) {
     GramTiles<D> tiles(minus, T(-1), rows, rows, keep, ws);
     f(tiles);
   } else {
-    const GramRows<D> others(minus, y, ws);
+    const GramRows<D> others(minus, y, nullptr, ws);
     GramTiles<D> tiles(minus, T(-1), rows, others, keep, ws);
     f(tiles);
   }

@@ -30,9 +30,37 @@ double row_norm2(Point<T> x) {
 
 }  // namespace detail
 
-/// A batch for one side of the Gram matrix: the row numbers of S, and the rows packed
-/// coordinate by coordinate in panels of panel_width rows. Everything lies in the
-/// workspace.
+/// The mean of the rows of x, and of y if that is another batch: about it the Gram matrix
+/// of rows that share a direction keeps the digits of their differences. Null for a
+/// similarity that is none of differences.
+template <Similarity S>
+const typename S::Scalar* centre_of(BatchIn<typename S::Scalar> x,
+                                    BatchIn<typename S::Scalar> y, Workspace& ws) {
+  using T = typename S::Scalar;
+  if constexpr (GramSimilarity<S>) {
+    if (!S::by_differences || x.rows() == 0) return nullptr;
+    const bool one = x.data() == y.data() && x.rows() == y.rows();
+    const Index d = x.cols(), strip = 16, n = x.rows() + (one ? 0 : y.rows());
+    T* const m = ws.take<T>(static_cast<std::size_t>(d));
+    parallel_for((d + strip - 1) / strip, [&](Index s) {
+      const Index k0 = s * strip, count = std::min(strip, d - k0);
+      double sum[strip] = {};
+      const auto add = [&](BatchIn<T> z) {
+        for (Index i = 0; i < z.rows(); ++i)
+          for (Index k = 0; k < count; ++k) sum[k] += static_cast<double>(z(i, k0 + k));
+      };
+      add(x);
+      if (!one) add(y);
+      for (Index k = 0; k < count; ++k) m[k0 + k] = T(sum[k] / static_cast<double>(n));
+    });
+    return m;
+  }
+  return nullptr;
+}
+
+/// A batch for one side of the Gram matrix: the row numbers of S, and the rows less a
+/// centre m, packed coordinate by coordinate in panels of panel_width rows. Everything
+/// lies in the workspace.
 template <Similarity S>
 class GramRows {
  public:
@@ -47,29 +75,61 @@ class GramRows {
       s.check_row(where, arg, i, detail::row_norm2<T>(x.row(i)));
   }
 
-  GramRows(const S& s, BatchIn<T> x, Workspace& ws) : x_{x} {
+  /// @param centre  m, of both sides the same; null for 0: then a chord depends on its
+  /// two rows only.
+  GramRows(const S& s, BatchIn<T> x, const T* centre, Workspace& ws)
+      : x_{x}, centre_{centre} {
     const auto padded = static_cast<std::size_t>(blocks() * tile_size);
     if constexpr (GramSimilarity<S>) {
+      HCL_ASSERT(S::by_differences || !centre);
       panels_ = ws.take<T>(panel_bytes() / sizeof(T));
       for (auto& p : stat_) p = ws.take<T>(padded);
       if constexpr (std::same_as<T, double>)
         wide_ = stat_;
       else
         for (auto& p : wide_) p = ws.take<double>(padded);
-      parallel_for(blocks(), [&](Index b) { pack(s, b); });
+      const std::size_t block = static_cast<std::size_t>(tile_size * x.cols());
+      T* const scratch =
+          centre ? ws.take<T>(static_cast<std::size_t>(max_threads()) * block) : nullptr;
+      const double m2 =
+          centre
+              ? detail::row_norm2<T>(Point<T>(centre, static_cast<std::size_t>(x.cols())))
+              : 0;
+      parallel_for(blocks(), [&](Index b, int thread) {
+        pack(s, b, m2,
+             centre ? scratch + static_cast<std::size_t>(thread) * block : nullptr);
+      });
     }
   }
 
   [[nodiscard]] BatchIn<T> rows() const { return x_; }
+  /// m, or null.
+  [[nodiscard]] const T* centre() const { return centre_; }
   [[nodiscard]] Index blocks() const { return (x_.rows() + tile_size - 1) / tile_size; }
   [[nodiscard]] Index first(Index block) const { return block * tile_size; }
   /// Rows in a block: tile_size but for the last.
   [[nodiscard]] Index count(Index block) const {
     return std::min(tile_size, x_.rows() - first(block));
   }
-  /// The rows of a block as the B of gemm_packed().
+  /// The rows of a block less m as the B of gemm_packed().
   [[nodiscard]] const T* panel(Index block) const {
     return panels_ + block * tile_size * x_.cols();
+  }
+  /// The rows of a block less m, row by row: where they are if m is 0, otherwise in
+  /// `scratch` of tile_size x D numbers.
+  [[nodiscard]] BatchIn<T> centred(Index block, T* scratch) const {
+    const BatchIn<T> x = original(block);
+    if (!centre_) return x;
+    const Index d = x.cols();
+    for (Index i = 0; i < x.rows(); ++i)
+      for (Index k = 0; k < d; ++k) scratch[i * d + k] = x(i, k) - centre_[k];
+    return BatchIn<T>(scratch, x.rows(), d, d);
+  }
+  /// The rows of a block themselves as such a panel; in `scratch` unless m is 0.
+  [[nodiscard]] const T* original_panel(Index block, T* scratch) const {
+    if (!centre_) return panel(block);
+    pack_columns(original(block), scratch);
+    return scratch;
   }
 
   /// What the copy of the rows takes.
@@ -98,37 +158,47 @@ class GramRows {
   }
 
  private:
-  static auto wide_stat(const S& s, double n) {
+  [[nodiscard]] BatchIn<T> original(Index block) const {
+    return BatchIn<T>(x_.data() + first(block) * x_.stride(), count(block), x_.cols(),
+                      x_.stride());
+  }
+  static auto wide_stat(const S& s, const RowNorms& r) {
     if constexpr (std::same_as<T, double>)
-      return s.row_stat(n);
+      return s.row_stat(r);
     else
-      return s.wide().row_stat(n);
+      return s.wide().row_stat(r);
   }
   // Lanes beyond the last row repeat its numbers: they stay finite and are masked later.
-  void pack(const S& s, Index b) {
-    T* const panel = panels_ + b * tile_size * x_.cols();
-    const Index n = count(b), d = x_.cols();
+  void pack(const S& s, Index b, double m2, T* scratch) {
+    const BatchIn<T> rows = centred(b, scratch);
+    const Index n = count(b);
     for (Index r = 0; r < tile_size; ++r) {
-      const auto x = x_.row(first(b) + std::min(r, n - 1));
-      const double norm2 = detail::row_norm2<T>(x);
-      const auto stat = s.row_stat(norm2);
-      const auto wide = wide_stat(s, norm2);
+      const Index i = std::min(r, n - 1);
+      RowNorms norms{detail::row_norm2<T>(x_.row(first(b) + i)), 0, m2};
+      norms.from_centre = centre_ ? detail::row_norm2<T>(rows.row(i)) : norms.n;
+      const auto stat = s.row_stat(norms);
+      const auto wide = wide_stat(s, norms);
       for (std::size_t k = 0; k < stat.size(); ++k) {
         wide_[k][first(b) + r] = wide[k];
         stat_[k][first(b) + r] = T(stat[k]);
       }
     }
-    // Sixteen columns at a time: the lines that are read and written then stay in L1.
+    pack_columns(rows, panels_ + b * tile_size * x_.cols());
+  }
+  // Sixteen columns at a time: the lines that are read and written then stay in L1.
+  static void pack_columns(BatchIn<T> rows, T* panel) {
     constexpr Index width = panel_width<T>;
+    const Index n = rows.rows(), d = rows.cols();
     for (Index k0 = 0; k0 < d; k0 += 16)
       for (Index r = 0; r < tile_size; ++r) {
-        const T* const x = x_.row(first(b) + std::min(r, n - 1)).data();
+        const T* const x = rows.row(std::min(r, n - 1)).data();
         T* const column = panel + r / width * width * d + r % width;
         for (Index k = k0; k < std::min(k0 + 16, d); ++k) column[k * width] = x[k];
       }
   }
 
   BatchIn<T> x_;
+  const T* centre_;
   T* panels_ = nullptr;
   std::array<T*, std::size_t(stats)> stat_{};
   std::array<double*, std::size_t(stats)> wide_{};
@@ -138,14 +208,13 @@ class GramRows {
 template <class T>
 inline constexpr Index gram_chunk = sizeof(T) > sizeof(float) ? 1 << 20 : 16;
 
-/// tile(i, j) = <x_i, y_j> for the rows of block bi of x and all lanes of block bj of y;
-/// the row distance of the tile is tile_size.
+/// tile(i, j) = <x_i - m, y_j - m> for the rows of block bi of x and all lanes of block
+/// bj of y; the row distance of the tile is tile_size. `scratch` as in centred().
 template <Similarity S>
 void gram_tile(const GramRows<S>& x, Index bi, const GramRows<S>& y, Index bj,
-               typename S::Scalar* tile) {
-  const auto rows = x.rows();
-  gemm_packed(x.count(bi), tile_size, rows.cols(),
-              rows.data() + x.first(bi) * rows.stride(), rows.stride(), Index{1},
+               typename S::Scalar* scratch, typename S::Scalar* tile) {
+  const auto rows = x.centred(bi, scratch);
+  gemm_packed(rows.rows(), tile_size, rows.cols(), rows.data(), rows.stride(), Index{1},
               y.panel(bj), tile, tile_size, false, gram_chunk<typename S::Scalar>);
 }
 

@@ -1,31 +1,15 @@
 // hcl/pairwise/gram_tiles.hpp - all pairs of two batches, tile by tile: similarities
-// forward, gradients of rows backward. Losses and the distance matrix share it.
-//
-// A tile of inner products becomes a tile of chords. A lane whose margin says that
-// cancellation has eaten its digits gets its chord from the two rows themselves, in
-// double, and in the backward pass adds its gradient in double too. What a pair's number
-// is depends on its two rows only, not on the tile it is in.
+// forward, gradients of rows backward. Losses and the distance matrix share it. A pair
+// whose chord came from its two rows adds its gradient in double too.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
-#include "hcl/core/diff2.hpp"
-#include "hcl/pairwise/gram_rows.hpp"
+#include "hcl/pairwise/gram_chords.hpp"
 #include "hcl/pairwise/schedule.hpp"
-#include "hcl/similarity/accuracy.hpp"
 
 namespace hcl::inline HCL_ABI {
-
-/// Rows i0 .. i0 + rows of the one side against j0 .. j0 + cols of the other; `diagonal`
-/// if both are the same block of a batch against itself. Logit (i, j) is at
-/// l[i * tile_size + j].
-template <class T>
-struct Tile {
-  Index i0, j0, rows, cols;
-  bool diagonal;
-  T* l;
-};
 
 /// What the backward pass sums beside the gradients of the rows.
 struct TileSums {
@@ -37,6 +21,8 @@ struct TileSums {
 template <Similarity S>
 class GramTiles {
  public:
+  using Chords = GramChords<S>;
+  using List = typename Chords::List;
   using T = typename S::Scalar;
   using V = Pack<T>;
 
@@ -49,19 +35,18 @@ class GramTiles {
         y_{y},
         self_{&x == &y},
         schedule_{self_ ? Schedule::self(x.blocks())
-                        : Schedule::cross(x.blocks(), y.blocks())} {
+                        : Schedule::cross(x.blocks(), y.blocks())},
+        pairs_{s, scale, x, y, ws} {
     const auto threads = std::size_t(max_threads()), tile = std::size_t(tile_area);
     values_ = ws.take<T>(threads * tile);
     weights_ = ws.take<T>(threads * tile);
     chords_ = ws.take<T>(threads * tile * chords);
     lists_ = ws.take<std::uint16_t>(threads * tile);
-    wide_ = ws.take<double>(threads * wide_size());
-    panels_ = ws.take<T>(threads * panels_size());
     flagged_ = ws.take<Index>(std::size_t(schedule_.slots()));
     std::fill_n(flagged_, schedule_.slots(), Index{0});
     sums_ = ws.take<TileSums>(std::size_t(schedule_.pairs_in_round(0) + x.blocks()));
-    corr_x_ = ws.take<double>(std::size_t(x.blocks() * tile_size));
-    corr_y_ = self_ ? corr_x_ : ws.take<double>(std::size_t(y.blocks() * tile_size));
+    row_x_ = ws.take<RowSums>(std::size_t(x.blocks() * tile_size));
+    row_y_ = self_ ? row_x_ : ws.take<RowSums>(std::size_t(y.blocks() * tile_size));
     if (keep && tiled) {
       const std::size_t bytes = tile * chords * sizeof(T);
       const std::size_t rows = x.panel_bytes() + (self_ ? 0 : y.panel_bytes());
@@ -80,9 +65,9 @@ class GramTiles {
       const auto tile = make_tile(bi, bj, thread);
       T* const q = chords_at(slot, thread);
       List list{lists_ + thread * tile_area};
-      fill(tile, q, list, thread);
+      pairs_.fill(tile, q, list, thread);
       flagged_[slot] = list.count;
-      similarities(tile, q, list);
+      pairs_.similarities(tile, q, list);
       visit(tile);
     });
   }
@@ -93,8 +78,8 @@ class GramTiles {
   /// but then keeps nothing.
   template <class Weight>
   TileSums backward(const Weight& weight, BatchOut<T> gx, BatchOut<T> gy) {
-    std::fill_n(corr_x_, x_.blocks() * tile_size, 0.0);
-    std::fill_n(corr_y_, y_.blocks() * tile_size, 0.0);
+    std::fill_n(row_x_, x_.blocks() * tile_size, RowSums{});
+    std::fill_n(row_y_, y_.blocks() * tile_size, RowSums{});
     TileSums total;
     for (Index r = 0; r < schedule_.rounds(); ++r) {
       const Index n = schedule_.pairs_in_round(r);
@@ -103,19 +88,19 @@ class GramTiles {
         const auto tile = make_tile(bi, bj, thread);
         T* const q = chords_at(slot, thread);
         List list{lists_ + thread * tile_area};
-        if (!kept(slot)) fill(tile, q, list, thread);
+        if (!kept(slot)) pairs_.fill(tile, q, list, thread);
         // From the chords as they are now, kept or not: so the same pairs are listed.
         if (tiled && (kept(slot) ? flagged_[slot] : list.count) > 0) {
           list.count = 0;
-          find(tile, q, list);
+          pairs_.find(tile, q, list);
         }
         pull(tile, q, list, weight, thread, gx, gy, sums_[p]);
       });
       for (Index p = 0; p < n; ++p)
         total.by_l += sums_[p].by_l, total.by_c += sums_[p].by_c;
     }
-    add_row_corrections(x_, corr_x_, gx);
-    if (!self_) add_row_corrections(y_, corr_y_, gy);
+    add_row_sums(x_, row_x_, gx);
+    if (!self_) add_row_sums(y_, row_y_, gy);
     return total;
   }
 
@@ -127,23 +112,21 @@ class GramTiles {
   }
 
  private:
-  static constexpr bool tiled = GramSimilarity<S>;
-  static constexpr bool exact = IsExact<S>;
-  static constexpr std::size_t chords = [] {
+  static constexpr bool tiled = Chords::tiled, exact = Chords::exact;
+  static constexpr bool by_differences = [] {
     if constexpr (tiled)
-      return std::size_t(S::chords);
+      return bool(S::by_differences);
     else
-      return std::size_t(1);
+      return false;
   }();
-  static constexpr Index step = lanes<T>, tile_area = tile_size * tile_size;
-  using D = Pack<double>;
-  static constexpr Index wide_step = lanes<double>;
+  static constexpr std::size_t chords = Chords::chords;
+  static constexpr Index step = Chords::step, tile_area = Chords::tile_area;
+  using D = typename Chords::D;
+  static constexpr Index wide_step = Chords::wide_step;
 
-  /// Pairs of a tile that are evaluated from their rows; on the diagonal i < j only.
-  struct List {
-    std::uint16_t* at;
-    Index count = 0;
-    void add(Index i, Index j) { at[count++] = std::uint16_t(i * tile_size + j); }
+  /// Sums over the pairs of a row: of dL/dn, and of h = dL/dg by differences.
+  struct RowSums {
+    double by_n = 0, h = 0;
   };
 
   template <class F>
@@ -170,201 +153,11 @@ class GramTiles {
   Point<T> row_x(Index i) const { return x_.rows().row(i); }
   Point<T> row_y(Index j) const { return y_.rows().row(j); }
 
-  template <class U>
-  static HCL_INLINE std::array<U, chords> load_chords(const T* q) {
-    std::array<U, chords> out{};
-    for (std::size_t k = 0; k < chords; ++k) out[k] = vload<U>(q + Index(k) * tile_area);
-    return out;
-  }
-
-  static HCL_INLINE void note(const Tile<T>& t, List& list, const V& margin, Index i,
-                              Index j) {
-    T m[std::size_t(step)];
-    vstore(m, margin);
-    for (Index l = 0; l < step && j + l < t.cols; ++l)
-      if (!(m[l] > T(0)) && (!t.diagonal || i < j + l)) list.add(i, j + l);
-  }
-
-  /// The chords of a tile, and the list of those from rows.
-  void fill(const Tile<T>& t, T* q, List& list, int thread) const {
-    if constexpr (tiled) {
-      const S s = s_;  // a copy, whose numbers no store can change
-      gram_tile(x_, t.i0 / tile_size, y_, t.j0 / tile_size, q);
-      for (Index i = 0; i < t.rows; ++i) {
-        const auto a = x_.template broadcast<V>(t.i0 + i);
-        for (Index j = 0; j < t.cols; j += step) {
-          const auto b = y_.template load<V>(t.j0 + j);
-          T* const at = q + i * tile_size + j;
-          const V g = vload<V>(at);
-          const V d2 = ((a[0] - g) + (b[0] - g)) + (a[1] + b[1]);
-          const auto chord = s.chord_at(g, d2, a.data(), b.data());
-          for (std::size_t k = 0; k < chords; ++k)
-            vstore(at + Index(k) * tile_area, chord[k]);
-          const V margin = s.margin(chord.data(), a.data(), b.data());
-          if (vany(!(margin > V(T(0))))) note(t, list, margin, i, j);
-        }
-      }
-      if (t.diagonal)  // of no use, but read: no square root of a negative rounding error
-        for (Index i = 0; i < t.rows; ++i)
-          for (std::size_t k = 0; k < chords; ++k)
-            q[Index(k) * tile_area + i * (tile_size + 1)] = T(0);
-      chords_of_rows(t, q, list, thread);
-    } else {
-      for (Index i = 0; i < t.rows; ++i)
-        for (Index j = t.diagonal ? i + 1 : 0; j < t.cols; ++j) list.add(i, j);
-    }
-  }
-
-  /// The list again, from kept chords.
-  void find(const Tile<T>& t, const T* q, List& list) const {
-    if constexpr (tiled)
-      for (Index i = 0; i < t.rows; ++i) {
-        const auto a = x_.template broadcast<V>(t.i0 + i);
-        for (Index j = 0; j < t.cols; j += step) {
-          const auto b = y_.template load<V>(t.j0 + j);
-          const auto chord = load_chords<V>(q + i * tile_size + j);
-          const V margin = s_.margin(chord.data(), a.data(), b.data());
-          if (vany(!(margin > V(T(0))))) note(t, list, margin, i, j);
-        }
-      }
-  }
-
-  /// A vector of listed pairs in double: their places, row numbers and chords. Lanes
-  /// beyond the end repeat the last pair. In a run they follow each other in one row.
-  struct WidePairs {
-    Index i[std::size_t(wide_step)], j[std::size_t(wide_step)], count;
-    bool run;
-    std::array<D, std::size_t(tiled ? S::row_size : 1)> a, b;
-    std::array<D, chords> q;
+  /// Of the columns of a tile, over its rows.
+  struct ColumnSums {
+    alignas(64) T by_n[tile_size] = {};
+    alignas(64) T h[tile_size] = {};
   };
-  WidePairs gather(const Tile<T>& t, const T* q, const List& list, Index first) const {
-    WidePairs p;
-    p.count = std::min(wide_step, list.count - first);
-    const std::uint16_t* const at = list.at + first;
-    const Index last = wide_step - 1;
-    p.run = p.count == wide_step && at[last] == at[0] + last &&
-            at[0] % tile_size + last < tile_size;
-    for (Index l = 0; l < wide_step; ++l) {
-      const Index place = p.run ? at[0] : at[std::min(l, p.count - 1)];
-      p.i[l] = place / tile_size, p.j[l] = place % tile_size + (p.run ? l : 0);
-    }
-    if (p.run) {
-      for (std::size_t k = 0; k < p.a.size(); ++k) {
-        p.a[k] = D(*x_.wide(Index(k), t.i0 + p.i[0]));
-        p.b[k] = vload<D>(y_.wide(Index(k), t.j0 + p.j[0]));
-      }
-      for (std::size_t k = 0; k < chords; ++k)
-        p.q[k] = vload_wide<D>(q + Index(k) * tile_area + p.i[0] * tile_size + p.j[0]);
-      return p;
-    }
-    double lane[std::size_t(wide_step)];
-    for (std::size_t k = 0; k < p.a.size(); ++k) {
-      for (Index l = 0; l < wide_step; ++l) lane[l] = *x_.wide(Index(k), t.i0 + p.i[l]);
-      p.a[k] = vload<D>(lane);
-      for (Index l = 0; l < wide_step; ++l) lane[l] = *y_.wide(Index(k), t.j0 + p.j[l]);
-      p.b[k] = vload<D>(lane);
-    }
-    for (std::size_t k = 0; k < chords; ++k) {
-      for (Index l = 0; l < wide_step; ++l)
-        lane[l] = double(q[Index(k) * tile_area + p.i[l] * tile_size + p.j[l]]);
-      p.q[k] = vload<D>(lane);
-    }
-    return p;
-  }
-  /// The numbers of the pairs into a tile, on the diagonal also into their mirrors.
-  template <class U>
-  static void scatter(const Tile<T>& t, const WidePairs& p, const D& value, U* tile) {
-    double lane[std::size_t(wide_step)];
-    vstore(lane, value);
-    if (p.run)
-      for (Index l = 0; l < wide_step; ++l)
-        tile[p.i[0] * tile_size + p.j[0] + l] = U(lane[l]);
-    else
-      for (Index l = 0; l < p.count; ++l) tile[p.i[l] * tile_size + p.j[l]] = U(lane[l]);
-    if (t.diagonal)
-      for (Index l = 0; l < p.count; ++l) tile[p.j[l] * tile_size + p.i[l]] = U(lane[l]);
-  }
-
-  void chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {
-    if constexpr (tiled) {
-      const auto wide = s_.wide();
-      double* const all = wide_ + std::size_t(thread) * wide_size();
-      if (dense(t, list)) {
-        const Index d = x_.rows().cols();
-        double* const rows = all + tile_area;
-        widen(t.rows, x_.rows(), t.i0, rows);
-        diff2_tile(t.rows, t.cols, d, rows, y_.panel(t.j0 / tile_size), all, tile_size);
-      }
-      const auto diff2_at = [&](Index i, Index j) {
-        return dense(t, list)
-                   ? all[i * tile_size + j]
-                   : detail::diff2_in<double, T>(row_x(t.i0 + i), row_y(t.j0 + j));
-      };
-      for (Index f = 0; f < list.count; f += wide_step) {
-        const auto p = gather(t, q, list, f);
-        D d;
-        if (dense(t, list) && p.run) {
-          d = vload<D>(all + p.i[0] * tile_size + p.j[0]);
-        } else {
-          double d2[std::size_t(wide_step)];
-          for (Index l = 0; l < wide_step; ++l)
-            d2[l] = l < p.count ? diff2_at(p.i[l], p.j[l]) : 1;
-          d = vload<D>(d2);
-        }
-        const D g = D(0.5) * ((p.a[0] - d) + p.b[0]);
-        const auto chord = wide.chord_at(g, d, p.a.data(), p.b.data());
-        for (std::size_t k = 0; k < chords; ++k)
-          scatter(t, p, chord[k], q + Index(k) * tile_area);
-        const D margin = wide.margin_at(chord.data(), p.a.data(), p.b.data());
-        if (vany(!(margin > D(0.0)))) last_resort(t, q, p, margin);
-      }
-    }
-  }
-  /// Pairs that even differences in double do not tell apart.
-  void last_resort(const Tile<T>& t, T* q, const WidePairs& p, const D& margin) const {
-    double lane[std::size_t(wide_step)];
-    vstore(lane, margin);
-    for (Index l = 0; l < p.count; ++l) {
-      if (lane[l] > 0) continue;
-      const auto chord = s_.chord(row_x(t.i0 + p.i[l]), row_y(t.j0 + p.j[l]));
-      for (std::size_t k = 0; k < chords; ++k) {
-        T* const tile = q + Index(k) * tile_area;
-        tile[p.i[l] * tile_size + p.j[l]] = T(chord[k]);
-        if (t.diagonal) tile[p.j[l] * tile_size + p.i[l]] = T(chord[k]);
-      }
-    }
-  }
-
-  /// l of every lane; under Exact from double.
-  void similarities(const Tile<T>& t, const T* q, const List& list) const {
-    if constexpr (tiled) {
-      const S s = s_;
-      for (Index i = 0; i < t.rows; ++i) {
-        const auto a = x_.template broadcast<V>(t.i0 + i);
-        for (Index j = 0; j < t.cols; j += step) {
-          const auto b = y_.template load<V>(t.j0 + j);
-          const auto chord = load_chords<V>(q + i * tile_size + j);
-          vstore(t.l + i * tile_size + j,
-                 s.logit_at(chord.data(), a.data(), b.data()).s * V(scale_));
-        }
-      }
-      if constexpr (exact) {
-        const auto wide = s_.wide();
-        for (Index f = 0; f < list.count; f += wide_step) {
-          const auto p = gather(t, q, list, f);
-          const D l = wide.logit_at(p.q.data(), p.a.data(), p.b.data()).s;
-          scatter(t, p, D(l * D(double(scale_))), t.l);
-        }
-      }
-    } else {
-      for (Index f = 0; f < list.count; ++f) {
-        const Index i = list.at[f] / tile_size, j = list.at[f] % tile_size;
-        const T s = s_.value(row_x(t.i0 + i), row_y(t.j0 + j));
-        t.l[i * tile_size + j] = s * scale_;
-        if (t.diagonal) t.l[j * tile_size + i] = s * scale_;
-      }
-    }
-  }
 
   template <class Weight>
   void pull(const Tile<T>& t, T* q, const List& list, const Weight& weight, int thread,
@@ -376,10 +169,10 @@ class GramTiles {
     const bool all = left == 0;
     const bool guarded = some || t.diagonal || t.cols < tile_size;
     T* const w = weights_ + thread * tile_area;
-    if (some && (exact || !tiled)) similarities(t, q, list);
+    if (some && (exact || !tiled)) pairs_.similarities(t, q, list);
     alignas(64) T lane[tile_size];
     for (Index j = 0; j < tile_size; ++j) lane[j] = T(j);
-    alignas(64) T column_corr[tile_size] = {};
+    ColumnSums column;
     struct {
       alignas(64) T g[tile_size], na[tile_size], nb[tile_size], c[tile_size];
     } by;  // derivatives of a row of logits
@@ -392,14 +185,14 @@ class GramTiles {
         if (t.diagonal) drop = drop || vload<V>(lane + j) == V(T(i));
         return drop;
       };
-      V row_corr(T(0));
+      V row_by_n(T(0)), row_h(T(0));
       if constexpr (tiled) {
         // Logits of the row first, then weights: two short chains of operations, of which
         // a processor overlaps more than of one long one.
         const auto a = x_.template broadcast<V>(t.i0 + i);
         for (Index j = 0; j < t.cols; j += step) {
           const auto b = y_.template load<V>(t.j0 + j);
-          const auto chord = load_chords<V>(q + i * tile_size + j);
+          const auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
           const auto p = s.logit_at(chord.data(), a.data(), b.data());
           if (!(exact && some)) vstore(t.l + i * tile_size + j, V(p.s * scale));
           vstore(by.g + j, p.dg), vstore(by.na + j, p.dna);
@@ -423,15 +216,19 @@ class GramTiles {
             vl = vselect(drop, zero, vl);
             if (some) {
               const auto b = y_.template load<V>(t.j0 + j);
-              const auto chord = load_chords<V>(q + i * tile_size + j);
-              drop = drop || !(s.margin(chord.data(), a.data(), b.data()) > zero);
+              const auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
+              drop = drop || !(s.gram_margin(chord.data(), a.data(), b.data()) > zero);
             }
             g = vselect(drop, zero, g), c = vselect(drop, zero, c);
             na = vselect(drop, zero, na), nb = vselect(drop, zero, nb);
           }
           vstore(at, g);  // dL/dg takes the logit's place.
-          l_sum = l_sum + vl, c_sum = c_sum + c, row_corr = row_corr + na;
-          vstore(column_corr + j, vload<V>(column_corr + j) + nb);
+          l_sum = l_sum + vl, c_sum = c_sum + c, row_by_n = row_by_n + na;
+          vstore(column.by_n + j, vload<V>(column.by_n + j) + nb);
+          if constexpr (by_differences) {
+            row_h = row_h + g;
+            vstore(column.h + j, vload<V>(column.h + j) + g);
+          }
         }
       } else {
         for (Index j = 0; j < t.cols; j += step) {
@@ -441,7 +238,8 @@ class GramTiles {
           vstore(w + i * tile_size + j, v * scale);
         }
       }
-      corr_x_[t.i0 + i] += double(vsum(row_corr));
+      row_x_[t.i0 + i].by_n += double(vsum(row_by_n));
+      row_x_[t.i0 + i].h += double(vsum(row_h));
       if ((i & 7) == 7 || i + 1 == t.rows) {  // the lanes sum short chains in T
         by_l += double(vsum(l_sum)), by_c += double(vsum(c_sum));
         l_sum = c_sum = zero;
@@ -449,30 +247,34 @@ class GramTiles {
     }
     if (t.diagonal) by_l /= 2, by_c /= 2;  // the diagonal tile meets each pair twice
     if constexpr (tiled) {
-      if (dense(t, list)) pull_dense(t, q, list, w, thread, gx, gy, by_c);
-      if (!all) multiply(t, column_corr, thread, gx, gy);
-      if (!dense(t, list)) pull_pairs(t, q, list, w, gx, gy, by_c);
+      const bool dense = Chords::dense(t, list);
+      if (dense) pull_dense(t, q, list, w, thread, gx, gy, by_c);
+      if (!all) multiply(t, column, thread, gx, gy);
+      if (!dense) pull_pairs(t, q, list, w, gx, gy, by_c);
     } else {
       pull_pairs(t, q, list, w, gx, gy, by_c);
     }
     sums.by_l += by_l, sums.by_c += by_c;
   }
 
-  /// gx += H y, gy += H^T x, H = dL/dg.
-  void multiply(const Tile<T>& t, const T* column_corr, int thread, BatchOut<T> gx,
+  /// gx += H (y - m), gy += H^T (x - m), H = dL/dg.
+  void multiply(const Tile<T>& t, const ColumnSums& column, int thread, BatchOut<T> gx,
                 BatchOut<T> gy) {
     const auto x = x_.rows(), y = y_.rows();
     const T* const h = t.l;
     const Index d = x.cols();
-    T* const panels = panels_ + std::size_t(thread) * panels_size();
-    pack_panels(t.cols, d, y.row(t.j0).data(), y.stride(), panels);
+    T* const panels = pairs_.panels(thread);
+    pack_panels(t.cols, d, y.row(t.j0).data(), y.stride(), y_.centre(), panels);
     gemm_packed(t.rows, d, t.cols, h, tile_size, Index{1}, panels, gx.row(t.i0).data(),
                 gx.stride(), true);
     if (t.diagonal) return;
-    pack_panels(t.rows, d, x.row(t.i0).data(), x.stride(), panels);
+    pack_panels(t.rows, d, x.row(t.i0).data(), x.stride(), x_.centre(), panels);
     gemm_packed(t.cols, d, t.rows, h, Index{1}, tile_size, panels, gy.row(t.j0).data(),
                 gy.stride(), true);
-    for (Index j = 0; j < t.cols; ++j) corr_y_[t.j0 + j] += double(column_corr[j]);
+    for (Index j = 0; j < t.cols; ++j) {
+      row_y_[t.j0 + j].by_n += double(column.by_n[j]);
+      row_y_[t.j0 + j].h += double(column.h[j]);
+    }
   }
 
   /// A few listed pairs, one by one: of float rows in double, others by their vjp.
@@ -481,7 +283,7 @@ class GramTiles {
     if constexpr (tiled && sizeof(T) < sizeof(double)) {
       const auto wide = s_.wide();
       for (Index f = 0; f < list.count; f += wide_step) {
-        const auto p = gather(t, q, list, f);
+        const auto p = pairs_.gather(t, q, list, f);
         const auto k = wide.logit_at(p.q.data(), p.a.data(), p.b.data());
         double dg[std::size_t(wide_step)], dna[std::size_t(wide_step)],
             dnb[std::size_t(wide_step)], dc[std::size_t(wide_step)];
@@ -490,11 +292,13 @@ class GramTiles {
           const double u = double(w[p.i[l] * tile_size + p.j[l]]);
           const auto x = row_x(t.i0 + p.i[l]), y = row_y(t.j0 + p.j[l]);
           const auto ox = gx.row(t.i0 + p.i[l]), oy = gy.row(t.j0 + p.j[l]);
-          const double by_y = u * dg[l], a = 2 * u * dna[l], b = 2 * u * dnb[l];
+          const double h = u * dg[l], a = 2 * u * dna[l], b = 2 * u * dnb[l];
           for (std::size_t d = 0; d < x.size(); ++d) {
             const double xd = double(x[d]), yd = double(y[d]);
-            ox[d] = T(double(ox[d]) + (by_y * yd + a * xd));
-            oy[d] = T(double(oy[d]) + (by_y * xd + b * yd));
+            const double to_y = by_differences ? yd - xd : yd;
+            const double to_x = by_differences ? xd - yd : xd;
+            ox[d] = T(double(ox[d]) + (h * to_y + a * xd));
+            oy[d] = T(double(oy[d]) + (h * to_x + b * yd));
           }
           by_c += u * dc[l];
         }
@@ -510,38 +314,25 @@ class GramTiles {
     }
   }
 
-  /// Whether so many pairs are listed that all of the tile is worth its work in double.
-  static bool dense(const Tile<T>& t, const List& list) {
-    return t.rows * t.cols < 16 * list.count * (t.diagonal ? 2 : 1);
-  }
-  static void widen(Index n, BatchIn<T> x, Index first, double* rows) {
-    for (Index i = 0; i < n; ++i)
-      for (Index k = 0; k < x.cols(); ++k)
-        rows[i * x.cols() + k] = double(x(first + i, k));
-  }
-  std::size_t panels_size() const {
-    constexpr Index width = panel_width<T>;
-    return std::size_t(tile_size * ((x_.rows().cols() + width - 1) / width * width));
-  }
-  std::size_t wide_size() const {
-    return std::size_t(tile_area + 2 * tile_size * x_.rows().cols());
-  }
-
   /// Many listed pairs: the products of multiply() in double, where close rows still
   /// differ, complete with their row corrections before they are rounded to T.
   void pull_dense(const Tile<T>& t, const T* q, const List& list, const T* w, int thread,
                   BatchOut<T> gx, BatchOut<T> gy, double& by_c) const {
     const auto wide = s_.wide();
-    double* const h = wide_ + std::size_t(thread) * wide_size();
+    double* const h = pairs_.wide(thread);
     double corr_x[tile_size] = {}, corr_y[tile_size] = {};
     std::fill_n(h, tile_area, 0.0);
     for (Index f = 0; f < list.count; f += wide_step) {
-      const auto p = gather(t, q, list, f);
-      const auto k = wide.logit_at(p.q.data(), p.a.data(), p.b.data());
+      const auto p = pairs_.gather(t, q, list, f);
+      auto k = wide.logit_at(p.q.data(), p.a.data(), p.b.data());
+      if constexpr (by_differences) {  // now at fixed g
+        const D half = D(0.5) * k.dg;
+        k.dna = k.dna - half, k.dnb = k.dnb - half;
+      }
       if (p.run) {
         const Index i = p.i[0], j = p.j[0];
         const D u = vload_wide<D>(w + i * tile_size + j);
-        scatter(t, p, D(u * k.dg), h);
+        Chords::scatter(t, p, D(u * k.dg), h);
         corr_x[i] += vsum(D(u * k.dna));
         double* const corr = (t.diagonal ? corr_x : corr_y) + j;
         vstore(corr, vload<D>(corr) + u * k.dnb);
@@ -571,22 +362,28 @@ class GramTiles {
           g(first + i, k) = T(double(g(first + i, k)) + out[i * d + k] +
                               2 * corr[i] * double(x(first + i, k)));
     };
-    widen(t.cols, y_.rows(), t.j0, rows);
+    Chords::widen(t.cols, y_.rows(), t.j0, rows);
     gemm<double>(t.rows, d, t.cols, h, tile_size, 1, rows, d, out, d, false);
     add(t.rows, x_.rows(), t.i0, corr_x, gx);
     if (t.diagonal) return;
-    widen(t.rows, x_.rows(), t.i0, rows);
+    Chords::widen(t.rows, x_.rows(), t.i0, rows);
     gemm<double>(t.cols, d, t.rows, h, 1, tile_size, rows, d, out, d, false);
     add(t.cols, y_.rows(), t.j0, corr_y, gy);
   }
 
-  /// dn_i/dx_i = 2 x_i.
-  static void add_row_corrections(const GramRows<S>& rows, const double* corr,
-                                  BatchOut<T> g) {
+  /// What is the row's own: by differences sum_j h_ij ((y_j - m) - (x_i - m)) +
+  /// 2 sum_j dna_ij x_i, x_i = (x_i - m) + m; otherwise sum_j h_ij y_j + 2 sum_j dna_ij
+  /// x_i.
+  static void add_row_sums(const GramRows<S>& rows, const RowSums* sums, BatchOut<T> g) {
     const auto x = rows.rows();
+    const T* const m = rows.centre();
     parallel_for(x.rows(), [&](Index i) {
-      const T k = T(2 * corr[i]);
-      for (Index d = 0; d < x.cols(); ++d) g(i, d) += k * x(i, d);
+      const T k = T(2 * sums[i].by_n - sums[i].h), by_m = T(2 * sums[i].by_n);
+      if (m)
+        for (Index d = 0; d < x.cols(); ++d)
+          g(i, d) += k * (x(i, d) - m[d]) + by_m * m[d];
+      else
+        for (Index d = 0; d < x.cols(); ++d) g(i, d) += k * x(i, d);
     });
   }
 
@@ -595,9 +392,10 @@ class GramTiles {
   const GramRows<S>&x_, &y_;
   bool self_;
   Schedule schedule_;
-  T *values_, *weights_, *chords_, *panels_, *cache_ = nullptr;
+  Chords pairs_;
+  T *values_, *weights_, *chords_, *cache_ = nullptr;
   std::uint16_t* lists_;
-  double *wide_ = nullptr, *corr_x_ = nullptr, *corr_y_ = nullptr;
+  RowSums *row_x_, *row_y_;
   Index* flagged_;
   TileSums* sums_;
   Index kept_ = 0;

@@ -12,7 +12,7 @@ class Exact : public S {
  public:
   explicit Exact(S s) : S(s) {}
   template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V*, const V*, const V*) const {
+  [[nodiscard]] HCL_INLINE V gram_margin(const V*, const V*, const V*) const {
     return V(typename S::Scalar(-1));
   }
 };
@@ -29,7 +29,7 @@ class Unchecked : public S {
  public:
   explicit Unchecked(S s) : S(s) {}
   template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V*, const V*, const V*) const {
+  [[nodiscard]] HCL_INLINE V gram_margin(const V*, const V*, const V*) const {
     return V(typename S::Scalar(1));
   }
 };

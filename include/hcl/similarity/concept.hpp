@@ -27,58 +27,43 @@ concept Similarity = std::copyable<S> &&
   s.check_row("", "", Index{0}, 0.0);
 };
 
-/// A similarity on lanes V: value and total derivatives by g = <x, y>, n_a = |x|^2,
-/// n_b = |y|^2 and c.
+/// A similarity on lanes V: value and derivatives. dg is that by g = <x, y>, at fixed
+/// |x|^2 and |y|^2; dna, dnb are those by n_a = |x|^2, n_b = |y|^2, at fixed |x - y|^2 if
+/// it is one by differences, at fixed g otherwise; dc is that by c.
 template <class V>
 struct GramLogit {
   V s, dg, dna, dnb, dc;
 };
 
 /// A similarity that runs on the tiled kernel. The members are those of GramMetric, with
-/// s in place of d and with `chords` numbers for a pair in place of one Q; its chord may
-/// use g = <x, y> as well as d2 = |x - y|^2.
+/// s in place of d and with `chords` numbers for a pair in place of one Q. If it is one
+/// by_differences, of |x - y|^2 and numbers of the two rows, it takes a Gram matrix of
+/// rows less any centre m; otherwise m is 0.
 template <class S>
 concept GramSimilarity = Similarity<S> &&
-    requires(const S& s, Point<typename S::Scalar> x, double n, typename S::Scalar g,
+    requires(const S& s, Point<typename S::Scalar> x, typename S::Scalar g,
              const typename S::Scalar* a) {
   requires(S::row_size > 0 && S::chords > 0);
-  { s.row_stat(n) } -> std::same_as<std::array<double, std::size_t(S::row_size)>>;
+  { S::by_differences } -> std::convertible_to<bool>;
+  {
+    s.row_stat(RowNorms{})
+    } -> std::same_as<std::array<double, std::size_t(S::row_size)>>;
   {
     s.chord(x, x)
     } -> std::same_as<std::array<Wide<typename S::Scalar>, std::size_t(S::chords)>>;
   {
-    s.chord_at(g, g, a, a)
+    s.gram_chord(g, a, a)
     } -> std::same_as<std::array<typename S::Scalar, std::size_t(S::chords)>>;
-  { s.margin(a, a, a) } -> std::same_as<typename S::Scalar>;
-  { s.margin_at(a, a, a) } -> std::same_as<typename S::Scalar>;
+  { s.gram_margin(a, a, a) } -> std::same_as<typename S::Scalar>;
+  {
+    s.diff_chord(g, a, a)
+    } -> std::same_as<std::array<typename S::Scalar, std::size_t(S::chords)>>;
+  { s.diff_margin(a, a, a) } -> std::same_as<typename S::Scalar>;
   { s.logit_at(a, a, a) } -> std::same_as<GramLogit<typename S::Scalar>>;
   { s.wide() } -> Similarity;
 };
 
 namespace detail {
-
-/// The part of a GramSimilarity whose chord is <x, y> itself: no lane of it loses digits
-/// that a difference would keep.
-template <class T>
-struct InnerChord {
-  static constexpr int chords = 1;
-  [[nodiscard]] std::array<Wide<T>, 1> chord(Point<T> x, Point<T> y) const {
-    return {dot<T>(x, y)};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(const V& g, const V&, const V*,
-                                                     const V*) const {
-    return {g};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V*, const V*, const V*) const {
-    return V(T(1));
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V*, const V*, const V*) const {
-    return V(T(1));
-  }
-};
 
 template <class M>
 constexpr int row_size_of() {
@@ -98,6 +83,80 @@ void check_metric_row(const M& m, const char* where, const char* arg, Index row,
     expect(is_finite(n), where, ": ", arg, ", row ", row, ": |x|^2 = ", n,
            " is not finite");
 }
+
+/// The part of a GramSimilarity whose chord is <x, y> itself: no lane of it loses digits
+/// that a difference would keep. Its row numbers begin with |x|^2.
+template <class T>
+struct InnerChord {
+  static constexpr int chords = 1;
+  static constexpr bool by_differences = false;
+  [[nodiscard]] std::array<Wide<T>, 1> chord(Point<T> x, Point<T> y) const {
+    return {dot<T>(x, y)};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE std::array<V, 1> gram_chord(const V& g, const V*,
+                                                       const V*) const {
+    return {g};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V gram_margin(const V*, const V*, const V*) const {
+    return V(T(1));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE std::array<V, 1> diff_chord(const V& d2, const V* a,
+                                                       const V* b) const {
+    return {V(T(0.5)) * ((a[0] - d2) + b[0])};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V diff_margin(const V*, const V*, const V*) const {
+    return V(T(1));
+  }
+};
+
+/// The part of a GramSimilarity whose chord is that of the metric M, if M has one.
+template <Metric M>
+class MetricChord {
+ public:
+  using Scalar = typename M::Scalar;
+  static constexpr int row_size = row_size_of<M>(), chords = 1;
+  static constexpr bool by_differences = true;
+
+  explicit MetricChord(M metric) : metric_{metric} {}
+  [[nodiscard]] const M& metric() const { return metric_; }
+  void check_row(const char* where, const char* arg, Index row, double n) const {
+    check_metric_row(metric_, where, arg, row, n);
+  }
+  [[nodiscard]] auto row_stat(const RowNorms& r) const requires GramMetric<M> {
+    return metric_.row_stat(r);
+  }
+  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(
+      Point<Scalar> x, Point<Scalar> y) const requires GramMetric<M> {
+    return {metric_.chord(x, y)};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE std::array<V, 1> gram_chord(
+      const V& g, const V* a, const V* b) const requires GramMetric<M> {
+    return {metric_.gram_chord(g, a, b)};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V gram_margin(const V* q, const V* a,
+                                         const V* b) const requires GramMetric<M> {
+    return metric_.gram_margin(*q, a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE std::array<V, 1> diff_chord(
+      const V& d2, const V* a, const V* b) const requires GramMetric<M> {
+    return {metric_.diff_chord(d2, a, b)};
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V diff_margin(const V* q, const V* a,
+                                         const V* b) const requires GramMetric<M> {
+    return metric_.diff_margin(*q, a, b);
+  }
+
+ private:
+  M metric_;
+};
 
 }  // namespace detail
 

@@ -16,7 +16,7 @@ template <Metric M>
 class Cosine : public detail::InnerChord<typename M::Scalar> {
  public:
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = 3;
+  static constexpr int row_size = 2;
 
   explicit Cosine(M metric) : metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }
@@ -43,9 +43,8 @@ class Cosine : public detail::InnerChord<typename M::Scalar> {
     expect(n > 0, where, ": ", arg, ", row ", row, " is zero and has no direction");
   }
 
-  [[nodiscard]] std::array<double, 3> row_stat(double n) const {
-    const auto [whole, rest] = detail::gram_row<Scalar>(n);
-    return {whole, rest, 1 / std::sqrt(n)};
+  [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {
+    return {r.n, 1 / std::sqrt(r.n)};
   }
   [[nodiscard]] auto wide() const requires GramMetric<M> {
     return Cosine<decltype(metric_.wide())>{metric_.wide()};
@@ -53,8 +52,8 @@ class Cosine : public detail::InnerChord<typename M::Scalar> {
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a,
                                                  const V* b) const {
-    const V r = a[2] * b[2], s = *g * r, half(Scalar(-0.5));
-    return {s, r, half * s * a[2] * a[2], half * s * b[2] * b[2], V(Scalar(0))};
+    const V r = a[1] * b[1], s = *g * r, half(Scalar(-0.5));
+    return {s, r, half * s * a[1] * a[1], half * s * b[1] * b[1], V(Scalar(0))};
   }
 
  private:

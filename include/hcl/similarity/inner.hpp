@@ -18,7 +18,7 @@ template <class M>
 class CoordinateInner : public InnerChord<typename M::Scalar> {
  public:
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = 2;
+  static constexpr int row_size = 1;
 
   explicit CoordinateInner(M metric) : metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }
@@ -32,9 +32,7 @@ class CoordinateInner : public InnerChord<typename M::Scalar> {
   void check_row(const char* where, const char* arg, Index row, double n) const {
     check_metric_row(metric_, where, arg, row, n);
   }
-  [[nodiscard]] std::array<double, 2> row_stat(double n) const {
-    return gram_row<Scalar>(n);
-  }
+  [[nodiscard]] std::array<double, 1> row_stat(const RowNorms& r) const { return {r.n}; }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V*, const V*) const {
     const V zero(Scalar(0)), one(Scalar(1));
@@ -79,7 +77,7 @@ template <class T>
 class Inner<Sphere<T>> : public detail::InnerChord<T> {
  public:
   using Scalar = T;
-  static constexpr int row_size = 3;
+  static constexpr int row_size = 2;
 
   explicit Inner(Sphere<T> metric) : cosine_{metric} {}
   [[nodiscard]] const Sphere<T>& metric() const { return cosine_.metric(); }
@@ -94,8 +92,8 @@ class Inner<Sphere<T>> : public detail::InnerChord<T> {
   void check_row(const char* where, const char* arg, Index row, double n) const {
     cosine_.check_row(where, arg, row, n);
   }
-  [[nodiscard]] std::array<double, 3> row_stat(double n) const {
-    return cosine_.row_stat(n);
+  [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {
+    return cosine_.row_stat(r);
   }
   [[nodiscard]] auto wide() const { return Inner<Sphere<Wide<T>>>{metric().wide()}; }
   template <class V>
@@ -110,23 +108,23 @@ class Inner<Sphere<T>> : public detail::InnerChord<T> {
   Cosine<Sphere<T>> cosine_;
 };
 
+// s = -2Q, Q the chord of the distance.
 template <class T>
-class Inner<Lorentz<T>> {
+class Inner<Lorentz<T>> : public detail::MetricChord<Lorentz<T>> {
  public:
+  using detail::MetricChord<Lorentz<T>>::MetricChord;
+  using detail::MetricChord<Lorentz<T>>::metric;
   using Scalar = T;
-  static constexpr int row_size = 5, chords = 1;
 
-  explicit Inner(Lorentz<T> metric) : metric_{metric} {}
-  [[nodiscard]] const Lorentz<T>& metric() const { return metric_; }
   /// -(|x-y|^2 - (t_x-t_y)^2)/2.
   [[nodiscard]] T value(Point<T> x, Point<T> y) const {
-    return T(Wide<T>(-2) * metric_.chord(x, y));
+    return T(Wide<T>(-2) * metric().chord(x, y));
   }
   /// ds/dx = y - (t_y/t_x) x = (y - x) + (t_x-t_y)/t_x x;  ds/dc = (t_x-t_y)^2/(2 c^2 t_x
   /// t_y).
   void vjp(Point<T> x, Point<T> y, T g, Grad<T> gx, Grad<T> gy, T& gc) const {
     using W = Wide<T>;
-    const W tx = time(x), ty = time(y), dt = time_step(x, y), c = W(metric_.c());
+    const W tx = time(x), ty = time(y), dt = time_step(x, y), c = W(metric().c());
     for (std::size_t i = 0; i < x.size(); ++i) {
       const W u = W(y[i]) - W(x[i]);
       gx[i] += T(W(g) * (u + dt / tx * W(x[i])));
@@ -134,49 +132,25 @@ class Inner<Lorentz<T>> {
     }
     gc += T(W(g) / W(2) * (dt / (c * tx)) * (dt / (c * ty)));
   }
-  void check_row(const char* where, const char* arg, Index row, double n) const {
-    metric_.check_row(where, arg, row, n);
-  }
-  // s = -2Q, Q the chord of the distance.
-  [[nodiscard]] std::array<double, 5> row_stat(double n) const {
-    return metric_.row_stat(n);
-  }
-  [[nodiscard]] auto wide() const { return Inner<Lorentz<Wide<T>>>{metric_.wide()}; }
-  [[nodiscard]] std::array<Wide<T>, 1> chord(Point<T> x, Point<T> y) const {
-    return {metric_.chord(x, y)};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(const V&, const V& d2, const V* a,
-                                                     const V* b) const {
-    return {metric_.chord_at(d2, a, b)};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V* q, const V* a, const V* b) const {
-    return metric_.margin(*q, a, b);
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V* q, const V* a, const V* b) const {
-    return metric_.margin_at(*q, a, b);
-  }
+  [[nodiscard]] auto wide() const { return Inner<Lorentz<Wide<T>>>{metric().wide()}; }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a,
                                                  const V* b) const {
-    const V half(T(-0.5)), dt = detail::gram_gap(a + 2, b + 2);
-    const V e = V(T(1) / metric_.c()) * dt;
-    return {V(T(-2)) * *q, V(T(1)), half * b[2] * a[4], half * a[2] * b[4],
-            V(T(0.5)) * (e * a[4]) * (e * b[4])};
+    const V half(T(0.5)), dt = detail::gram_gap(a + 2, b + 2);
+    const V e = V(T(1) / metric().c()) * dt;
+    return {V(T(-2)) * *q, V(T(1)), half * dt * a[4], -half * dt * b[4],
+            half * (e * a[4]) * (e * b[4])};
   }
 
  private:
   Wide<T> time(Point<T> x) const {
     using std::sqrt;
-    return sqrt(Wide<T>(1) / Wide<T>(metric_.c()) + norm2<T>(x));
+    return sqrt(Wide<T>(1) / Wide<T>(metric().c()) + norm2<T>(x));
   }
   /// t_x - t_y without cancellation.
   Wide<T> time_step(Point<T> x, Point<T> y) const {
     return Wide<T>(detail::norm2_gap<T>(x, y)) / (time(x) + time(y));
   }
-  Lorentz<T> metric_;
 };
 
 template <class T>

@@ -7,119 +7,60 @@ namespace hcl::inline HCL_ABI {
 
 /// s(x, y) = -d(x, y). Its gradient at x = y is defined as 0.
 template <Metric M>
-class NegDist {
+class NegDist : public detail::MetricChord<M> {
  public:
+  using detail::MetricChord<M>::MetricChord, detail::MetricChord<M>::metric;
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = detail::row_size_of<M>(), chords = 1;
-
-  explicit NegDist(M metric) : metric_{metric} {}
-  [[nodiscard]] const M& metric() const { return metric_; }
 
   [[nodiscard]] Scalar value(Point<Scalar> x, Point<Scalar> y) const {
-    return -metric_.dist(x, y);
+    return -metric().dist(x, y);
   }
   void vjp(Point<Scalar> x, Point<Scalar> y, Scalar g, Grad<Scalar> gx, Grad<Scalar> gy,
            Scalar& gc) const {
-    metric_.dist_vjp(x, y, -g, gx, gy, gc);
-  }
-  void check_row(const char* where, const char* arg, Index row, double n) const {
-    detail::check_metric_row(metric_, where, arg, row, n);
-  }
-
-  [[nodiscard]] auto row_stat(double n) const requires GramMetric<M> {
-    return metric_.row_stat(n);
+    metric().dist_vjp(x, y, -g, gx, gy, gc);
   }
   [[nodiscard]] auto wide() const requires GramMetric<M> {
-    return NegDist<decltype(metric_.wide())>{metric_.wide()};
-  }
-  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(
-      Point<Scalar> x, Point<Scalar> y) const requires GramMetric<M> {
-    return {metric_.chord(x, y)};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(
-      const V&, const V& d2, const V* a, const V* b) const requires GramMetric<M> {
-    return {metric_.chord_at(d2, a, b)};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V* q, const V* a,
-                                    const V* b) const requires GramMetric<M> {
-    return metric_.margin(*q, a, b);
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V* q, const V* a,
-                                       const V* b) const requires GramMetric<M> {
-    return metric_.margin_at(*q, a, b);
+    return NegDist<decltype(metric().wide())>{metric().wide()};
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(
       const V* q, const V* a, const V* b) const requires GramMetric<M> {
-    const auto d = metric_.dist_at(*q, a, b);
-    return {-d.d, -d.dg, -d.dna, -d.dnb, -d.dc};
+    const auto d = metric().dist_at(*q, a, b);
+    return {-d.d, V(Scalar(2)) * d.dd2, -d.dna, -d.dnb, -d.dc};
   }
-
- private:
-  M metric_;
 };
 
 /// s(x, y) = -d(x, y)^2, smooth everywhere.
 template <Metric M>
-class NegDist2 {
+class NegDist2 : public detail::MetricChord<M> {
  public:
+  using detail::MetricChord<M>::MetricChord, detail::MetricChord<M>::metric;
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = detail::row_size_of<M>(), chords = 1;
-
-  explicit NegDist2(M metric) : metric_{metric} {}
-  [[nodiscard]] const M& metric() const { return metric_; }
 
   [[nodiscard]] Scalar value(Point<Scalar> x, Point<Scalar> y) const {
-    const Scalar d = metric_.dist(x, y);
+    const Scalar d = metric().dist(x, y);
     return -(d * d);
   }
   /// -2 d dd/dx: both factors vanish together at x = y, where the product is 0.
   void vjp(Point<Scalar> x, Point<Scalar> y, Scalar g, Grad<Scalar> gx, Grad<Scalar> gy,
            Scalar& gc) const {
-    metric_.dist_vjp(x, y, -Scalar(2) * g * metric_.dist(x, y), gx, gy, gc);
-  }
-  void check_row(const char* where, const char* arg, Index row, double n) const {
-    detail::check_metric_row(metric_, where, arg, row, n);
-  }
-
-  [[nodiscard]] auto row_stat(double n) const requires GramMetric<M> {
-    return metric_.row_stat(n);
+    metric().dist_vjp(x, y, -Scalar(2) * g * metric().dist(x, y), gx, gy, gc);
   }
   [[nodiscard]] auto wide() const requires GramMetric<M> {
-    return NegDist2<decltype(metric_.wide())>{metric_.wide()};
-  }
-  [[nodiscard]] std::array<Wide<Scalar>, 1> chord(
-      Point<Scalar> x, Point<Scalar> y) const requires GramMetric<M> {
-    return {metric_.chord(x, y)};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE std::array<V, 1> chord_at(
-      const V&, const V& d2, const V* a, const V* b) const requires GramMetric<M> {
-    return {metric_.chord_at(d2, a, b)};
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V* q, const V* a,
-                                    const V* b) const requires GramMetric<M> {
-    return metric_.margin(*q, a, b);
-  }
-  template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V* q, const V* a,
-                                       const V* b) const requires GramMetric<M> {
-    return metric_.margin_at(*q, a, b);
+    return NegDist2<decltype(metric().wide())>{metric().wide()};
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(
       const V* q, const V* a, const V* b) const requires GramMetric<M> {
-    const auto d = metric_.dist_at(*q, a, b);
+    const auto d = metric().dist_at(*q, a, b);
     const V f = V(Scalar(-2)) * d.d;
-    return {-d.d * d.d, f * d.dg, f * d.dna, f * d.dnb, f * d.dc};
+    return {-d.d * d.d, V(Scalar(-2)) * f * d.dd2, f * d.dna, f * d.dnb, f * d.dc};
   }
-
- private:
-  M metric_;
 };
+
+template <class M>
+NegDist(M) -> NegDist<M>;
+template <class M>
+NegDist2(M) -> NegDist2<M>;
 
 }  // namespace hcl::inline HCL_ABI

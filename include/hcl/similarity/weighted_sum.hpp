@@ -34,6 +34,7 @@ class WeightedSum {
   static constexpr bool tiled = GramSimilarity<S1> && GramSimilarity<S2>;
   static constexpr int row_size = tiled ? S1::row_size + S2::row_size : 0;
   static constexpr int chords = S1::chords + S2::chords;
+  static constexpr bool by_differences = S1::by_differences && S2::by_differences;
 
   /// @throws std::invalid_argument unless both weights are finite.
   WeightedSum(Scalar p, S1 s1, Scalar q, S2 s2) : p_{p}, q_{q}, s1_{s1}, s2_{s2} {
@@ -54,8 +55,8 @@ class WeightedSum {
     s2_.check_row(where, arg, row, n);
   }
 
-  [[nodiscard]] auto row_stat(double n) const requires(tiled) {
-    return detail::join(s1_.row_stat(n), s2_.row_stat(n));
+  [[nodiscard]] auto row_stat(const RowNorms& r) const requires(tiled) {
+    return detail::join(s1_.row_stat(r), s2_.row_stat(r));
   }
   [[nodiscard]] auto wide() const requires(tiled) {
     using W = Wide<Scalar>;
@@ -66,34 +67,50 @@ class WeightedSum {
     return detail::join(s1_.chord(x, y), s2_.chord(x, y));
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE auto chord_at(const V& g, const V& d2, const V* a,
-                                         const V* b) const requires(tiled) {
-    return detail::join(s1_.chord_at(g, d2, a, b),
-                        s2_.chord_at(g, d2, a + S1::row_size, b + S1::row_size));
+  [[nodiscard]] HCL_INLINE auto gram_chord(const V& g, const V* a, const V* b) const
+      requires(tiled) {
+    return detail::join(s1_.gram_chord(g, a, b),
+                        s2_.gram_chord(g, a + S1::row_size, b + S1::row_size));
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE V margin(const V* q, const V* a, const V* b) const
+  [[nodiscard]] HCL_INLINE V gram_margin(const V* q, const V* a, const V* b) const
       requires(tiled) {
-    return vmin(s1_.margin(q, a, b),
-                s2_.margin(q + S1::chords, a + S1::row_size, b + S1::row_size));
+    return vmin(s1_.gram_margin(q, a, b),
+                s2_.gram_margin(q + S1::chords, a + S1::row_size, b + S1::row_size));
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE V margin_at(const V* q, const V* a, const V* b) const
+  [[nodiscard]] HCL_INLINE auto diff_chord(const V& d2, const V* a, const V* b) const
       requires(tiled) {
-    return vmin(s1_.margin_at(q, a, b),
-                s2_.margin_at(q + S1::chords, a + S1::row_size, b + S1::row_size));
+    return detail::join(s1_.diff_chord(d2, a, b),
+                        s2_.diff_chord(d2, a + S1::row_size, b + S1::row_size));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V diff_margin(const V* q, const V* a, const V* b) const
+      requires(tiled) {
+    return vmin(s1_.diff_margin(q, a, b),
+                s2_.diff_margin(q + S1::chords, a + S1::row_size, b + S1::row_size));
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a, const V* b) const
       requires(tiled) {
     const V k1(p_), k2(q_);
-    const auto u = s1_.logit_at(q, a, b);
-    const auto v = s2_.logit_at(q + S1::chords, a + S1::row_size, b + S1::row_size);
+    const auto u = same_terms(s1_, s1_.logit_at(q, a, b));
+    const auto v =
+        same_terms(s2_, s2_.logit_at(q + S1::chords, a + S1::row_size, b + S1::row_size));
     return {k1 * u.s + k2 * v.s, k1 * u.dg + k2 * v.dg, k1 * u.dna + k2 * v.dna,
             k1 * u.dnb + k2 * v.dnb, k1 * u.dc + k2 * v.dc};
   }
 
  private:
+  /// At fixed g, as the sum has its derivatives, unless both parts go by differences.
+  template <class S, class V>
+  static HCL_INLINE GramLogit<V> same_terms(const S&, GramLogit<V> k) {
+    if constexpr (S::by_differences && !by_differences) {
+      const V half = V(Scalar(-0.5)) * k.dg;  // ds/dd2
+      k.dna = k.dna + half, k.dnb = k.dnb + half;
+    }
+    return k;
+  }
   Scalar p_, q_;
   S1 s1_;
   S2 s2_;

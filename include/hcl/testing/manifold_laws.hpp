@@ -194,8 +194,27 @@ template <Metric M>
       m, points, [&](double) { return m; }, 1.0, tolerance);
 }
 
-/// chord, chord_at and dist_at against dist and dist_vjp, in double for all pairs of
-/// rows.
+namespace detail {
+
+/// The numbers of two rows about a centre; compares the chord from their inner product.
+template <GramMetric M>
+auto gram_pair(const M& m, Point<double> x, Point<double> y, Point<double> centre,
+               Worst& w, Index i, Index j) {
+  const double nm = norm2<double>(centre);
+  const auto a = m.row_stat({norm2<double>(x), diff2<double>(x, centre), nm});
+  const auto b = m.row_stat({norm2<double>(y), diff2<double>(y, centre), nm});
+  double g = 0;
+  for (std::size_t k = 0; k < x.size(); ++k) g += (x[k] - centre[k]) * (y[k] - centre[k]);
+  const double q = m.gram_chord(g, a.data(), b.data());
+  if (m.gram_margin(q, a.data(), b.data()) > 0)
+    w.compare("gram_chord = chord", i, j, q, m.chord(x, y), 1e-6);
+  return std::pair(a, b);
+}
+
+}  // namespace detail
+
+/// chord, gram_chord, diff_chord and dist_at against dist and dist_vjp, in double for all
+/// pairs of rows, about the origin and about the first row.
 template <GramMetric M>
   requires std::same_as < ScalarOf<M>,
 double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points,
@@ -205,28 +224,29 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
   for (Index i = 0; i < points.rows(); ++i) {
     for (Index j = 0; j < points.rows(); ++j) {
       const Point<double> x = points.row(i), y = points.row(j);
-      const auto a = m.row_stat(norm2<double>(x)), b = m.row_stat(norm2<double>(y));
       const double q = m.chord(x, y);
-      w.compare("row_stat begins with n", i, i, a[0], norm2<double>(x));
-      if (m.margin_at(q, a.data(), b.data()) > 0)
-        w.compare("chord_at = chord", i, j,
-                  m.chord_at(diff2<double>(x, y), a.data(), b.data()), q, 1e-6);
+      std::vector<double> centre(dim, 0.0);
+      auto [a, b] = detail::gram_pair(m, x, y, centre, w, i, j);
+      std::copy(points.row(0).begin(), points.row(0).end(), centre.begin());
+      detail::gram_pair(m, x, y, centre, w, i, j);
+      if (m.diff_margin(q, a.data(), b.data()) > 0)
+        w.compare("diff_chord = chord", i, j,
+                  m.diff_chord(diff2<double>(x, y), a.data(), b.data()), q, 1e-6);
       const GramDist<double> d = m.dist_at(q, a.data(), b.data());
       w.compare("dist_at = dist", i, j, d.d, m.dist(x, y), 0.01);
       std::vector<double> gx(dim, 0.0), gy(dim, 0.0);
       double gc = 0;
       m.dist_vjp(x, y, 1, gx, gy, gc);
-      const double nx = std::sqrt(norm2<double>(gx)), ny = std::sqrt(norm2<double>(gy));
-      // Of close rows the coordinates cancel here, as in any product with a matrix.
-      const double apart = std::sqrt(diff2<double>(x, y) / (a[0] + b[0]));
-      if (apart < 1e-2) continue;
-      for (std::size_t k = 0; k < dim; ++k) {
-        w.compare("dg y + 2 dna x = dd/dx", i, j, d.dg * y[k] + 2 * d.dna * x[k], gx[k],
-                  nx / apart);
-        w.compare("dg x + 2 dnb y = dd/dy", i, j, d.dg * x[k] + 2 * d.dnb * y[k], gy[k],
-                  ny / apart);
-      }
       w.compare("dc = dd/dc", i, j, d.dc, gc, 0.1);
+      if (!(m.diff_margin(q, a.data(), b.data()) > 0)) continue;
+      const double least = std::numeric_limits<double>::min();  // x = y: exactly 0
+      const double nx = std::max(std::sqrt(norm2<double>(gx)), least);
+      const double ny = std::max(std::sqrt(norm2<double>(gy)), least);
+      for (std::size_t k = 0; k < dim; ++k) {
+        const double u = 2 * d.dd2 * (x[k] - y[k]);
+        w.compare("2 dd2 (x-y) + 2 dna x = dd/dx", i, j, u + 2 * d.dna * x[k], gx[k], nx);
+        w.compare("2 dd2 (y-x) + 2 dnb y = dd/dy", i, j, 2 * d.dnb * y[k] - u, gy[k], ny);
+      }
     }
   }
   return w.report();

@@ -1,0 +1,289 @@
+// hcl/pairwise/gram_chords.hpp - the chords of all pairs of two blocks of rows, from
+// their Gram matrix or, where that has lost their digits, from the rows.
+//
+// A tile of inner products becomes a tile of chords. A lane whose margin says that
+// cancellation has eaten its digits gets its chord from the two rows themselves, in
+// double. What a pair's number is depends on its two rows and the centre of the batch,
+// not on the tile it is in.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "hcl/core/diff2.hpp"
+#include "hcl/pairwise/gram_rows.hpp"
+#include "hcl/similarity/accuracy.hpp"
+
+namespace hcl::inline HCL_ABI {
+
+/// Rows i0 .. i0 + rows of the one side against j0 .. j0 + cols of the other; `diagonal`
+/// if both are the same block of a batch against itself. Logit (i, j) is at
+/// l[i * tile_size + j].
+template <class T>
+struct Tile {
+  Index i0, j0, rows, cols;
+  bool diagonal;
+  T* l;
+};
+
+/// Tiles of chords and of logits l_ij = scale s(x_i, y_j), each thread in its own
+/// scratch.
+template <Similarity S>
+class GramChords {
+ public:
+  using T = typename S::Scalar;
+  using V = Pack<T>;
+  using D = Pack<double>;
+  static constexpr bool tiled = GramSimilarity<S>;
+  static constexpr bool exact = IsExact<S>;
+  static constexpr std::size_t chords = [] {
+    if constexpr (tiled)
+      return std::size_t(S::chords);
+    else
+      return std::size_t(1);
+  }();
+  static constexpr Index step = lanes<T>, wide_step = lanes<double>;
+  static constexpr Index tile_area = tile_size * tile_size;
+
+  GramChords(const S& s, T scale, const GramRows<S>& x, const GramRows<S>& y,
+             Workspace& ws)
+      : s_{s}, scale_{scale}, x_{x}, y_{y} {
+    const auto threads = std::size_t(max_threads());
+    wide_ = ws.take<double>(threads * wide_size());
+    panels_ = ws.take<T>(threads * panels_size());
+  }
+
+  /// Pairs of a tile that are evaluated from their rows; on the diagonal i < j only.
+  struct List {
+    std::uint16_t* at;
+    Index count = 0;
+    void add(Index i, Index j) { at[count++] = std::uint16_t(i * tile_size + j); }
+  };
+
+  template <class U>
+  static HCL_INLINE std::array<U, chords> load_chords(const T* q) {
+    std::array<U, chords> out{};
+    for (std::size_t k = 0; k < chords; ++k) out[k] = vload<U>(q + Index(k) * tile_area);
+    return out;
+  }
+
+  /// The chords of a tile, and the list of those from rows.
+  void fill(const Tile<T>& t, T* q, List& list, int thread) const {
+    if constexpr (tiled) {
+      const S s = s_;  // a copy, whose numbers no store can change
+      gram_tile(x_, t.i0 / tile_size, y_, t.j0 / tile_size, panels(thread), q);
+      for (Index i = 0; i < t.rows; ++i) {
+        const auto a = x_.template broadcast<V>(t.i0 + i);
+        for (Index j = 0; j < t.cols; j += step) {
+          const auto b = y_.template load<V>(t.j0 + j);
+          T* const at = q + i * tile_size + j;
+          const auto chord = s.gram_chord(vload<V>(at), a.data(), b.data());
+          for (std::size_t k = 0; k < chords; ++k)
+            vstore(at + Index(k) * tile_area, chord[k]);
+          const V margin = s.gram_margin(chord.data(), a.data(), b.data());
+          if (vany(!(margin > V(T(0))))) note(t, list, margin, i, j);
+        }
+      }
+      if (t.diagonal)  // of no use, but read: no square root of a negative rounding error
+        for (Index i = 0; i < t.rows; ++i)
+          for (std::size_t k = 0; k < chords; ++k)
+            q[Index(k) * tile_area + i * (tile_size + 1)] = T(0);
+      chords_of_rows(t, q, list, thread);
+    } else {
+      for (Index i = 0; i < t.rows; ++i)
+        for (Index j = t.diagonal ? i + 1 : 0; j < t.cols; ++j) list.add(i, j);
+    }
+  }
+
+  /// The list again, from kept chords.
+  void find(const Tile<T>& t, const T* q, List& list) const {
+    if constexpr (tiled)
+      for (Index i = 0; i < t.rows; ++i) {
+        const auto a = x_.template broadcast<V>(t.i0 + i);
+        for (Index j = 0; j < t.cols; j += step) {
+          const auto b = y_.template load<V>(t.j0 + j);
+          const auto chord = load_chords<V>(q + i * tile_size + j);
+          const V margin = s_.gram_margin(chord.data(), a.data(), b.data());
+          if (vany(!(margin > V(T(0))))) note(t, list, margin, i, j);
+        }
+      }
+  }
+
+  /// A vector of listed pairs in double: their places, row numbers and chords. Lanes
+  /// beyond the end repeat the last pair. In a run they follow each other in one row.
+  struct WidePairs {
+    Index i[std::size_t(wide_step)], j[std::size_t(wide_step)], count;
+    bool run;
+    std::array<D, std::size_t(tiled ? S::row_size : 1)> a, b;
+    std::array<D, chords> q;
+  };
+  WidePairs gather(const Tile<T>& t, const T* q, const List& list, Index first) const {
+    WidePairs p;
+    p.count = std::min(wide_step, list.count - first);
+    const std::uint16_t* const at = list.at + first;
+    const Index last = wide_step - 1;
+    p.run = p.count == wide_step && at[last] == at[0] + last &&
+            at[0] % tile_size + last < tile_size;
+    for (Index l = 0; l < wide_step; ++l) {
+      const Index place = p.run ? at[0] : at[std::min(l, p.count - 1)];
+      p.i[l] = place / tile_size, p.j[l] = place % tile_size + (p.run ? l : 0);
+    }
+    if (p.run) {
+      for (std::size_t k = 0; k < p.a.size(); ++k) {
+        p.a[k] = D(*x_.wide(Index(k), t.i0 + p.i[0]));
+        p.b[k] = vload<D>(y_.wide(Index(k), t.j0 + p.j[0]));
+      }
+      for (std::size_t k = 0; k < chords; ++k)
+        p.q[k] = vload_wide<D>(q + Index(k) * tile_area + p.i[0] * tile_size + p.j[0]);
+      return p;
+    }
+    double lane[std::size_t(wide_step)];
+    for (std::size_t k = 0; k < p.a.size(); ++k) {
+      for (Index l = 0; l < wide_step; ++l) lane[l] = *x_.wide(Index(k), t.i0 + p.i[l]);
+      p.a[k] = vload<D>(lane);
+      for (Index l = 0; l < wide_step; ++l) lane[l] = *y_.wide(Index(k), t.j0 + p.j[l]);
+      p.b[k] = vload<D>(lane);
+    }
+    for (std::size_t k = 0; k < chords; ++k) {
+      for (Index l = 0; l < wide_step; ++l)
+        lane[l] = double(q[Index(k) * tile_area + p.i[l] * tile_size + p.j[l]]);
+      p.q[k] = vload<D>(lane);
+    }
+    return p;
+  }
+  /// The numbers of the pairs into a tile, on the diagonal also into their mirrors.
+  template <class U>
+  static void scatter(const Tile<T>& t, const WidePairs& p, const D& value, U* tile) {
+    double lane[std::size_t(wide_step)];
+    vstore(lane, value);
+    if (p.run)
+      for (Index l = 0; l < wide_step; ++l)
+        tile[p.i[0] * tile_size + p.j[0] + l] = U(lane[l]);
+    else
+      for (Index l = 0; l < p.count; ++l) tile[p.i[l] * tile_size + p.j[l]] = U(lane[l]);
+    if (t.diagonal)
+      for (Index l = 0; l < p.count; ++l) tile[p.j[l] * tile_size + p.i[l]] = U(lane[l]);
+  }
+
+  /// l of every lane; under Exact from double.
+  void similarities(const Tile<T>& t, const T* q, const List& list) const {
+    if constexpr (tiled) {
+      const S s = s_;
+      for (Index i = 0; i < t.rows; ++i) {
+        const auto a = x_.template broadcast<V>(t.i0 + i);
+        for (Index j = 0; j < t.cols; j += step) {
+          const auto b = y_.template load<V>(t.j0 + j);
+          const auto chord = load_chords<V>(q + i * tile_size + j);
+          vstore(t.l + i * tile_size + j,
+                 s.logit_at(chord.data(), a.data(), b.data()).s * V(scale_));
+        }
+      }
+      if constexpr (exact) {
+        const auto wide = s_.wide();
+        for (Index f = 0; f < list.count; f += wide_step) {
+          const auto p = gather(t, q, list, f);
+          const D l = wide.logit_at(p.q.data(), p.a.data(), p.b.data()).s;
+          scatter(t, p, D(l * D(double(scale_))), t.l);
+        }
+      }
+    } else {
+      for (Index f = 0; f < list.count; ++f) {
+        const Index i = list.at[f] / tile_size, j = list.at[f] % tile_size;
+        const T s = s_.value(row_x(t.i0 + i), row_y(t.j0 + j));
+        t.l[i * tile_size + j] = s * scale_;
+        if (t.diagonal) t.l[j * tile_size + i] = s * scale_;
+      }
+    }
+  }
+
+  /// Whether so many pairs are listed that all of the tile is worth its work in double.
+  static bool dense(const Tile<T>& t, const List& list) {
+    return t.rows * t.cols < 16 * list.count * (t.diagonal ? 2 : 1);
+  }
+  static void widen(Index n, BatchIn<T> x, Index first, double* rows) {
+    for (Index i = 0; i < n; ++i)
+      for (Index k = 0; k < x.cols(); ++k)
+        rows[i * x.cols() + k] = double(x(first + i, k));
+  }
+  /// Scratch of a thread: room for a block of rows in panels, and for a tile and two
+  /// blocks of rows in double.
+  T* panels(int thread) const { return panels_ + std::size_t(thread) * panels_size(); }
+  double* wide(int thread) const { return wide_ + std::size_t(thread) * wide_size(); }
+
+ private:
+  Point<T> row_x(Index i) const { return x_.rows().row(i); }
+  Point<T> row_y(Index j) const { return y_.rows().row(j); }
+  std::size_t panels_size() const {
+    constexpr Index width = panel_width<T>;
+    return std::size_t(tile_size * ((x_.rows().cols() + width - 1) / width * width));
+  }
+  std::size_t wide_size() const {
+    return std::size_t(tile_area + 2 * tile_size * x_.rows().cols());
+  }
+
+  static HCL_INLINE void note(const Tile<T>& t, List& list, const V& margin, Index i,
+                              Index j) {
+    T m[std::size_t(step)];
+    vstore(m, margin);
+    for (Index l = 0; l < step && j + l < t.cols; ++l)
+      if (!(m[l] > T(0)) && (!t.diagonal || i < j + l)) list.add(i, j + l);
+  }
+
+  void chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {
+    if constexpr (tiled) {
+      const auto wide = s_.wide();
+      double* const all = this->wide(thread);
+      if (dense(t, list)) {
+        const Index d = x_.rows().cols();
+        double* const rows = all + tile_area;
+        widen(t.rows, x_.rows(), t.i0, rows);
+        diff2_tile(t.rows, t.cols, d, rows,
+                   y_.original_panel(t.j0 / tile_size, panels(thread)), all, tile_size);
+      }
+      const auto diff2_at = [&](Index i, Index j) {
+        return dense(t, list)
+                   ? all[i * tile_size + j]
+                   : detail::diff2_in<double, T>(row_x(t.i0 + i), row_y(t.j0 + j));
+      };
+      for (Index f = 0; f < list.count; f += wide_step) {
+        const auto p = gather(t, q, list, f);
+        D d;
+        if (dense(t, list) && p.run) {
+          d = vload<D>(all + p.i[0] * tile_size + p.j[0]);
+        } else {
+          double d2[std::size_t(wide_step)];
+          for (Index l = 0; l < wide_step; ++l)
+            d2[l] = l < p.count ? diff2_at(p.i[l], p.j[l]) : 1;
+          d = vload<D>(d2);
+        }
+        const auto chord = wide.diff_chord(d, p.a.data(), p.b.data());
+        for (std::size_t k = 0; k < chords; ++k)
+          scatter(t, p, chord[k], q + Index(k) * tile_area);
+        const D margin = wide.diff_margin(chord.data(), p.a.data(), p.b.data());
+        if (vany(!(margin > D(0.0)))) last_resort(t, q, p, margin);
+      }
+    }
+  }
+  /// Pairs that even differences in double do not tell apart.
+  void last_resort(const Tile<T>& t, T* q, const WidePairs& p, const D& margin) const {
+    double lane[std::size_t(wide_step)];
+    vstore(lane, margin);
+    for (Index l = 0; l < p.count; ++l) {
+      if (lane[l] > 0) continue;
+      const auto chord = s_.chord(row_x(t.i0 + p.i[l]), row_y(t.j0 + p.j[l]));
+      for (std::size_t k = 0; k < chords; ++k) {
+        T* const tile = q + Index(k) * tile_area;
+        tile[p.i[l] * tile_size + p.j[l]] = T(chord[k]);
+        if (t.diagonal) tile[p.j[l] * tile_size + p.i[l]] = T(chord[k]);
+      }
+    }
+  }
+
+  const S& s_;
+  T scale_;
+  const GramRows<S>&x_, &y_;
+  double* wide_;
+  T* panels_;
+};
+
+}  // namespace hcl::inline HCL_ABI
