@@ -67,6 +67,19 @@ class GramChords {
     return out;
   }
 
+  /// Adds the lanes whose margin is not > 0 to the list.
+  static HCL_INLINE void note(const Tile<T>& t, List& list, const V& margin, Index i,
+                              Index j) {
+    T m[std::size_t(step)];
+    vstore(m, margin);
+    for (Index l = 0; l < step && j + l < t.cols; ++l)
+      if (!(m[l] > T(0)) && (!t.diagonal || i < j + l)) list.add(i, j + l);
+  }
+  static void note_all(const Tile<T>& t, List& list) {
+    for (Index i = 0; i < t.rows; ++i)
+      for (Index j = t.diagonal ? i + 1 : 0; j < t.cols; ++j) list.add(i, j);
+  }
+
   /// The chords of a tile, and the list of those from rows.
   void fill(const Tile<T>& t, T* q, List& list, int thread) const {
     if constexpr (tiled) {
@@ -90,23 +103,8 @@ class GramChords {
             q[Index(k) * tile_area + i * (tile_size + 1)] = T(0);
       chords_of_rows(t, q, list, thread);
     } else {
-      for (Index i = 0; i < t.rows; ++i)
-        for (Index j = t.diagonal ? i + 1 : 0; j < t.cols; ++j) list.add(i, j);
+      note_all(t, list);
     }
-  }
-
-  /// The list again, from kept chords.
-  void find(const Tile<T>& t, const T* q, List& list) const {
-    if constexpr (tiled)
-      for (Index i = 0; i < t.rows; ++i) {
-        const auto a = x_.template broadcast<V>(t.i0 + i);
-        for (Index j = 0; j < t.cols; j += step) {
-          const auto b = y_.template load<V>(t.j0 + j);
-          const auto chord = load_chords<V>(q + i * tile_size + j);
-          const V margin = s_.gram_margin(chord.data(), a.data(), b.data());
-          if (vany(!(margin > V(T(0))))) note(t, list, margin, i, j);
-        }
-      }
   }
 
   /// A vector of listed pairs in double: their places, row numbers and chords. Lanes
@@ -219,14 +217,6 @@ class GramChords {
   }
   std::size_t wide_size() const {
     return std::size_t(tile_area + 2 * tile_size * x_.rows().cols());
-  }
-
-  static HCL_INLINE void note(const Tile<T>& t, List& list, const V& margin, Index i,
-                              Index j) {
-    T m[std::size_t(step)];
-    vstore(m, margin);
-    for (Index l = 0; l < step && j + l < t.cols; ++l)
-      if (!(m[l] > T(0)) && (!t.diagonal || i < j + l)) list.add(i, j + l);
   }
 
   void chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {

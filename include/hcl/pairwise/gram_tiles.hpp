@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "hcl/pairwise/gram_chords.hpp"
@@ -89,12 +90,11 @@ class GramTiles {
         T* const q = chords_at(slot, thread);
         List list{lists_ + thread * tile_area};
         if (!kept(slot)) pairs_.fill(tile, q, list, thread);
-        // From the chords as they are now, kept or not: so the same pairs are listed.
-        if (tiled && (kept(slot) ? flagged_[slot] : list.count) > 0) {
-          list.count = 0;
-          pairs_.find(tile, q, list);
-        }
-        pull(tile, q, list, weight, thread, gx, gy, sums_[p]);
+        if constexpr (tiled && !exact)
+          pull(tile, q, (kept(slot) ? flagged_[slot] : list.count) > 0, weight, thread,
+               gx, gy, sums_[p]);
+        else
+          pull_rows(tile, q, weight, thread, gx, gy, sums_[p]);
       });
       for (Index p = 0; p < n; ++p)
         total.by_l += sums_[p].by_l, total.by_c += sums_[p].by_c;
@@ -159,19 +159,27 @@ class GramTiles {
     alignas(64) T h[tile_size] = {};
   };
 
+  /// The numbers of the columns, to find the lanes that are no pairs.
+  static constexpr auto column_numbers = [] {
+    std::array<T, std::size_t(tile_size)> n{};
+    for (std::size_t j = 0; j < n.size(); ++j) n[j] = T(int(j));
+    return n;
+  }();
+  static HCL_INLINE auto no_pair(const Tile<T>& t, Index i, Index j) {
+    const V column = vload<V>(column_numbers.data() + j);
+    auto none = column >= V(T(t.cols));
+    if (t.diagonal) none = none || column == V(T(i));
+    return none;
+  }
+
+  /// The gradients of a tile from its chords; `some` if pairs of it came from their rows.
   template <class Weight>
-  void pull(const Tile<T>& t, T* q, const List& list, const Weight& weight, int thread,
+  void pull(const Tile<T>& t, T* q, bool some, const Weight& weight, int thread,
             BatchOut<T> gx, BatchOut<T> gy, TileSums& sums) {
     const S s = s_;
-    const bool some = list.count > 0;
-    const Index left =
-        t.rows * t.cols - (t.diagonal ? t.rows : 0) - list.count * (t.diagonal ? 2 : 1);
-    const bool all = left == 0;
     const bool guarded = some || t.diagonal || t.cols < tile_size;
     T* const w = weights_ + thread * tile_area;
-    if (some && (exact || !tiled)) pairs_.similarities(t, q, list);
-    alignas(64) T lane[tile_size];
-    for (Index j = 0; j < tile_size; ++j) lane[j] = T(j);
+    List list{lists_ + thread * tile_area};
     ColumnSums column;
     struct {
       alignas(64) T g[tile_size], na[tile_size], nb[tile_size], c[tile_size];
@@ -180,62 +188,47 @@ class GramTiles {
     V l_sum(T(0)), c_sum(T(0));
     double by_l = 0, by_c = 0;
     for (Index i = 0; i < t.rows; ++i) {
-      const auto dropped = [&](Index j) {
-        auto drop = vload<V>(lane + j) >= V(T(t.cols));
-        if (t.diagonal) drop = drop || vload<V>(lane + j) == V(T(i));
-        return drop;
-      };
       V row_by_n(T(0)), row_h(T(0));
-      if constexpr (tiled) {
-        // Logits of the row first, then weights: two short chains of operations, of which
-        // a processor overlaps more than of one long one.
-        const auto a = x_.template broadcast<V>(t.i0 + i);
-        for (Index j = 0; j < t.cols; j += step) {
-          const auto b = y_.template load<V>(t.j0 + j);
-          const auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
-          const auto p = s.logit_at(chord.data(), a.data(), b.data());
-          if (!(exact && some)) vstore(t.l + i * tile_size + j, V(p.s * scale));
-          vstore(by.g + j, p.dg), vstore(by.na + j, p.dna);
-          vstore(by.nb + j, p.dnb), vstore(by.c + j, p.dc);
-        }
-        for (Index j = 0; j < t.cols; j += step) {
-          T* const at = t.l + i * tile_size + j;
-          const V l = vload<V>(at), v = weight(l, t.i0 + i, t.j0 + j), u = v * scale;
-          V vl = v * l;
+      // Logits of the row first, then weights: two short chains of operations, of which a
+      // processor overlaps more than of one long one.
+      const auto a = x_.template broadcast<V>(t.i0 + i);
+      for (Index j = 0; j < t.cols; j += step) {
+        const auto b = y_.template load<V>(t.j0 + j);
+        const auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
+        const auto p = s.logit_at(chord.data(), a.data(), b.data());
+        vstore(t.l + i * tile_size + j, V(p.s * scale));
+        vstore(by.g + j, p.dg), vstore(by.na + j, p.dna);
+        vstore(by.nb + j, p.dnb), vstore(by.c + j, p.dc);
+      }
+      for (Index j = 0; j < t.cols; j += step) {
+        T* const at = t.l + i * tile_size + j;
+        const V l = vload<V>(at), v = weight(l, t.i0 + i, t.j0 + j), u = v * scale;
+        V vl = v * l;
+        V g = u * vload<V>(by.g + j), na = u * vload<V>(by.na + j),
+          nb = u * vload<V>(by.nb + j), c = u * vload<V>(by.c + j);
+        if (guarded) {
+          auto drop = no_pair(t, i, j);
+          vl = vselect(drop, zero, vl);
           if (some) {
-            vstore(w + i * tile_size + j, u);
-            if (all) {
-              l_sum = l_sum + vselect(dropped(j), zero, vl);
-              continue;
+            // From the chords as they are now, kept or not: so the same pairs are listed.
+            const auto b = y_.template load<V>(t.j0 + j);
+            const auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
+            const V margin = s.gram_margin(chord.data(), a.data(), b.data());
+            if (const auto lost = !(margin > zero); vany(lost)) {
+              Chords::note(t, list, margin, i, j);
+              vstore(w + i * tile_size + j, u);
+              drop = drop || lost;
             }
           }
-          V g = u * vload<V>(by.g + j), na = u * vload<V>(by.na + j),
-            nb = u * vload<V>(by.nb + j), c = u * vload<V>(by.c + j);
-          if (guarded) {
-            auto drop = dropped(j);
-            vl = vselect(drop, zero, vl);
-            if (some) {
-              const auto b = y_.template load<V>(t.j0 + j);
-              const auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
-              drop = drop || !(s.gram_margin(chord.data(), a.data(), b.data()) > zero);
-            }
-            g = vselect(drop, zero, g), c = vselect(drop, zero, c);
-            na = vselect(drop, zero, na), nb = vselect(drop, zero, nb);
-          }
-          vstore(at, g);  // dL/dg takes the logit's place.
-          l_sum = l_sum + vl, c_sum = c_sum + c, row_by_n = row_by_n + na;
-          vstore(column.by_n + j, vload<V>(column.by_n + j) + nb);
-          if constexpr (by_differences) {
-            row_h = row_h + g;
-            vstore(column.h + j, vload<V>(column.h + j) + g);
-          }
+          g = vselect(drop, zero, g), c = vselect(drop, zero, c);
+          na = vselect(drop, zero, na), nb = vselect(drop, zero, nb);
         }
-      } else {
-        for (Index j = 0; j < t.cols; j += step) {
-          const V l = vload<V>(t.l + i * tile_size + j),
-                  v = weight(l, t.i0 + i, t.j0 + j);
-          l_sum = l_sum + vselect(dropped(j), zero, v * l);
-          vstore(w + i * tile_size + j, v * scale);
+        vstore(at, g);  // dL/dg takes the logit's place.
+        l_sum = l_sum + vl, c_sum = c_sum + c, row_by_n = row_by_n + na;
+        vstore(column.by_n + j, vload<V>(column.by_n + j) + nb);
+        if constexpr (by_differences) {
+          row_h = row_h + g;
+          vstore(column.h + j, vload<V>(column.h + j) + g);
         }
       }
       row_x_[t.i0 + i].by_n += double(vsum(row_by_n));
@@ -246,15 +239,36 @@ class GramTiles {
       }
     }
     if (t.diagonal) by_l /= 2, by_c /= 2;  // the diagonal tile meets each pair twice
-    if constexpr (tiled) {
-      const bool dense = Chords::dense(t, list);
-      if (dense) pull_dense(t, q, list, w, thread, gx, gy, by_c);
-      if (!all) multiply(t, column, thread, gx, gy);
-      if (!dense) pull_pairs(t, q, list, w, gx, gy, by_c);
-    } else {
-      pull_pairs(t, q, list, w, gx, gy, by_c);
-    }
+    const bool dense = Chords::dense(t, list);
+    if (dense) pull_dense(t, q, list, w, thread, gx, gy, by_c);
+    multiply(t, column, thread, gx, gy);
+    if (!dense) pull_pairs(t, q, list, w, gx, gy, by_c);
     sums.by_l += by_l, sums.by_c += by_c;
+  }
+
+  /// The gradients of a tile with every pair from its rows.
+  template <class Weight>
+  void pull_rows(const Tile<T>& t, const T* q, const Weight& weight, int thread,
+                 BatchOut<T> gx, BatchOut<T> gy, TileSums& sums) {
+    T* const w = weights_ + thread * tile_area;
+    List list{lists_ + thread * tile_area};
+    Chords::note_all(t, list);
+    pairs_.similarities(t, q, list);
+    double by_l = 0, by_c = 0;
+    for (Index i = 0; i < t.rows; ++i) {
+      V l_sum(T(0));
+      for (Index j = 0; j < t.cols; j += step) {
+        const V l = vload<V>(t.l + i * tile_size + j), v = weight(l, t.i0 + i, t.j0 + j);
+        l_sum = l_sum + vselect(no_pair(t, i, j), V(T(0)), V(v * l));
+        vstore(w + i * tile_size + j, V(v * V(scale_)));
+      }
+      by_l += double(vsum(l_sum));
+    }
+    if constexpr (tiled)
+      pull_dense(t, q, list, w, thread, gx, gy, by_c);
+    else
+      pull_pairs(t, q, list, w, gx, gy, by_c);
+    sums.by_l += t.diagonal ? by_l / 2 : by_l, sums.by_c += by_c;
   }
 
   /// gx += H (y - m), gy += H^T (x - m), H = dL/dg.
