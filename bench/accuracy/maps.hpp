@@ -162,6 +162,18 @@ std::vector<MapError<T>> map_errors() {
                        },
                        in.x, in.y, in.v);
                  }});
+  all.push_back(
+      {"`transport0`", [=](const Inputs<T>& in) {
+         const M<T> m(in.c);
+         const Vector<T> origin(in.x.size(), T(0));
+         const double size = double(m.norm(origin, in.v));
+         return vector_quanta<M>(
+             in.c, 0, size * (support::roundoff<T> + std::sqrt(double(in.c)) * q(in)[1]),
+             in.y,
+             []<class S>(const S& c, const Vector<S>& b, const Vector<S>& w,
+                         Vector<S>& out) { hcl::transport0(M<S>(c), b, w, out); },
+             in.y, in.v);
+       }});
   all.push_back({"`geodesic`, t = 0.3", [=](const Inputs<T>& in) {
                    return point_quanta<M>(
                        in.c, d(in), q(in)[0] + q(in)[1], in.x.size(),

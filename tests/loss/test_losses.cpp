@@ -340,6 +340,61 @@ TEST_CASE("close and equal rows are finite and exact where lanes lose their digi
   }
 }
 
+TEST_CASE_TEMPLATE("rows that share a direction keep their digits in the Gram matrix",
+                   Sim, DistBall, DistLorentz, DistSphere, DistEuclidean, Dist2Ball,
+                   Dist2Lorentz) {
+  const Eigen::Index n = 240, d = 16;
+  for (const Kind kind : every_kind) {
+    CAPTURE(Sim::name);
+    CAPTURE(int(kind));
+    Problem p{random_rows<float>(n, d, 0.4, 31).cast<double>(),
+              random_rows<float>(n, d, 0.4, 32).cast<double>(),
+              {},
+              double(0.1f),
+              double(0.2f)};
+    for (int i = 0; i < n; ++i) p.labels.push_back(i % 11);
+    // |x-y|^2 is a fiftieth of |x|^2 + |y|^2.
+    for (Matrix<double>* z : {&p.x, &p.y}) {
+      z->col(3).array() += 1.5, z->col(7).array() -= 1.25;
+      *z = z->cast<float>().cast<double>().eval();
+    }
+    check_close(run<Sim, float>(kind, p), run<Sim, double>(kind, p), 1e-5);
+    const Matrix<float> x = p.x.cast<float>();
+    Matrix<float> g(n, d);
+    const auto out =
+        hcl::NtXent{Sim::make(float(p.c)), float(p.tau)}.value_and_grad(x, g);
+    CHECK(out.reevaluated < n);  // of n^2/2
+  }
+}
+
+TEST_CASE("pairs at the edge of being re-evaluated count once, kept or not") {
+  // About the origin, where the edge is |x-y|^2 = (|x|^2 + |y|^2)/4: |x| = |y|, angle
+  // arccos(3/4), and a little to either side.
+  using hcl::WeightedSum;
+  const Eigen::Index n = 400;
+  Matrix<float> x(n, 2), kept(n, 2), again(n, 2);
+  for (int i = 0; i < n / 2; ++i) {
+    const double at = 0.1 * i, apart = std::acos(0.75) * (1 + 1e-8 * (i - 100));
+    x.row(i) << float(0.7 * std::cos(at)), float(0.7 * std::sin(at));
+    x.row(i + n / 2) << float(0.7 * std::cos(at + apart)),
+        float(0.7 * std::sin(at + apart));
+  }
+  const auto loss = []<class T>(T) {
+    const hcl::PoincareBall<T> m{T(0.5)};
+    return hcl::NtXent{WeightedSum{T(1), hcl::Cosine{m}, T(0.5), hcl::NegDist{m}},
+                       T(0.2f)};
+  };
+  hcl::Workspace none{0};
+  loss(1.0f).value_and_grad(x, kept);
+  loss(1.0f).value_and_grad(x, again, none);
+  CHECK(kept == again);
+  const Matrix<double> dx = x.cast<double>();
+  Matrix<double> want(n, 2);
+  loss(1.0).value_and_grad(dx, want);
+  for (Eigen::Index i = 0; i < n; ++i)
+    CHECK((kept.cast<double>() - want).row(i).norm() < 1e-5 * want.row(i).norm() + 1e-9);
+}
+
 TEST_CASE("anchors whose sums are further apart than an exponential in float reaches") {
   for (const Kind kind : every_kind) {
     CAPTURE(int(kind));

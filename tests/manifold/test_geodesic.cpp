@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "hcl/manifold/geodesic.hpp"
+#include "hcl/manifold/gyro.hpp"
 #include "hcl/manifold/transport0.hpp"
 #include "support/catalog.hpp"
 #include "support/vjp.hpp"
@@ -123,6 +124,22 @@ TEST_CASE("transport back from far out keeps the radial part") {
   hcl::transport0_back(m, y, v, out);
   CHECK(out[0] == doctest::Approx(1).epsilon(1e-14));
   CHECK(out[1] == doctest::Approx(1).epsilon(1e-14));
+}
+
+TEST_CASE("transport near the rim has the digits of 1 - c|y|^2") {
+  // 1 - |y|^2 = 2^-39 + 2^-80: of |y|^2 rounded to double 14 bits would be left.
+  const hcl::PoincareBall<double> m(1.0);
+  const std::vector<double> y{1 - 0x1p-40, 0}, v{1, 2}, g{1, 0};
+  const double gap = 0x1p-39 - 0x1p-80;
+  std::vector<double> out(2), gy(2, 0.0), gv(2, 0.0);
+  double gc = 0;
+  hcl::transport0(m, y, v, out);
+  CHECK(out[1] == doctest::Approx(2 * gap).epsilon(1e-15));
+  hcl::transport0_back(m, y, v, out);
+  CHECK(out[1] == doctest::Approx(2 / gap).epsilon(1e-15));
+  CHECK(hcl::conformal_factor(m, y) == doctest::Approx(2 / gap).epsilon(1e-15));
+  hcl::transport0_vjp(m, y, v, g, gy, gv, gc);
+  CHECK(gv[0] == doctest::Approx(gap).epsilon(1e-15));
 }
 
 TEST_CASE_TEMPLATE("backward of the transports", M, HCL_TEST_MANIFOLDS(float),

@@ -117,6 +117,23 @@ TEST_CASE("far from the origin the digits are those of the points") {
   CHECK(at[0] == doctest::Approx(std::sinh(12.0005)).epsilon(1e-14));
 }
 
+TEST_CASE_TEMPLATE("weights of coincident rows have no gradient", M,
+                   HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
+  using T = hcl::ScalarOf<M>;
+  const double eps = double(std::numeric_limits<T>::epsilon());
+  const M m = make<M>(0.7);
+  const auto points = random_points(m, 8, dim, 3.0);
+  for (hcl::Index p = 0; p < 8; ++p) {
+    Rows<T> x(3, dim), gx = Rows<T>::Zero(3, dim);
+    for (hcl::Index i = 0; i < 3; ++i) x.row(i) = points.row(p);
+    const Vec<T> g{T(1), T(-2), T(0.5), T(1)};
+    Vec<T> gw(3, T(0));
+    T gc(0);
+    hcl::midpoint_vjp(m, x, weights3<T>, g, gx, gw, gc);
+    for (const T e : gw) CHECK(std::abs(double(e)) <= 100 * eps);
+  }
+}
+
 TEST_CASE_TEMPLATE("no radius makes it lose its finiteness", M, hcl::Lorentz<float>,
                    hcl::Lorentz<double>, hcl::PoincareBall<float>,
                    hcl::PoincareBall<double>) {

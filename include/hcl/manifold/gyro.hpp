@@ -108,8 +108,7 @@ void matvec_back(const BatchView<const T>& matrix, Point<T> x, const Wide<T>& on
 template <class T>
 [[nodiscard]] T conformal_factor(const PoincareBall<T>& ball,
                                  Point<std::type_identity_t<T>> x) {
-  using W = Wide<T>;
-  return T(W(2) / (W(1) - W(ball.c()) * norm2<T>(x)));
+  return T(Wide<T>(2) / ball.gap(x));
 }
 
 /// gx += g lambda^2 c x, gc += g lambda^2 |x|^2/2.
@@ -118,7 +117,8 @@ void conformal_factor_vjp(const PoincareBall<T>& ball, Point<std::type_identity_
                           const std::type_identity_t<T>& g,
                           Grad<std::type_identity_t<T>> gx, std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const W n = norm2<T>(x), c(ball.c()), l = W(2) / (W(1) - c * n), k = W(g) * l * l;
+  HCL_ASSERT(x.size() == gx.size());
+  const W n = norm2<T>(x), c(ball.c()), l = W(2) / ball.gap(x), k = W(g) * l * l;
   for (std::size_t i = 0; i < x.size(); ++i) gx[i] = T(W(gx[i]) + k * c * W(x[i]));
   gc = T(W(gc) + k * n / W(2));
 }
@@ -225,6 +225,8 @@ void mobius_matvec_vjp(const PoincareBall<T>& ball,
                        std::type_identity_t<BatchOut<T>> gmatrix,
                        Grad<std::type_identity_t<T>> gx, std::type_identity_t<T>& gc) {
   using W = Wide<T>;
+  HCL_ASSERT(std::size_t(matrix.cols()) == x.size() &&
+             std::size_t(matrix.rows()) == g.size());
   std::vector<W> gm(g.size()), sum(x.size());
   const W m2 = detail::multiply<T>(matrix, x, gm);
   const W on_x = detail::matvec_pull<T>(ball, x, m2, gm, g, gc);
@@ -268,6 +270,7 @@ void gyration_vjp(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> x,
                   Grad<std::type_identity_t<T>> gy, Grad<std::type_identity_t<T>> gv,
                   std::type_identity_t<T>& gc) {
   using W = Wide<T>;
+  HCL_ASSERT(x.size() == y.size() && x.size() == v.size() && x.size() == g.size());
   const W xy = dot<T>(x, y);
   const bool plain = xy >= W(0);
   const auto [nx, ny, z, xv, tv, c] = detail::variables<W>(

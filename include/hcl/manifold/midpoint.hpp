@@ -40,7 +40,9 @@ struct Lift {
   V h, t;
 };
 
-/// sqrt(H^2 - c q), H = height, w = sum w_i.
+/// sqrt(H^2 - c q), H = height, w = sum w_i: w for coincident rows and more for others.
+/// Below w it is rounding; as long as that is small the derivatives stand, farther out
+/// nothing is left of them.
 template <class V>
 [[nodiscard]] V lorentz_length(const V& height, const V& q, const V& c, const auto& w) {
   using std::sqrt;
@@ -49,7 +51,10 @@ template <class V>
   if constexpr (std::is_same_v<V, std::remove_cvref_t<decltype(w)>>) {
     if (n < least) n = least;
   } else {
-    if (n.v < least) n = V(least);
+    if (n.v + n.v < least)
+      n = V(least);
+    else if (n.v < least)
+      n.v = least;
   }
   return sqrt(n);
 }

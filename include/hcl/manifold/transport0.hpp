@@ -34,6 +34,7 @@ template <class T, class F>
 void rank_one_vjp(const F& k_of, const T& c, Point<T> y, Point<T> v, Point<T> g,
                   Grad<T> gy, Grad<T> gv, T& gc) {
   using W = Wide<T>;
+  HCL_ASSERT(y.size() == v.size() && y.size() == g.size());
   const auto [n, kc] = variables<W>(norm2<T>(y), c);
   const auto k = k_of(n, kc);
   const W yv = dot<T>(y, v), yg = dot<T>(y, g), both = yv * yg;
@@ -54,16 +55,16 @@ void rank_one_vjp(const F& k_of, const T& c, Point<T> y, Point<T> v, Point<T> g,
 template <class T>
 void transport0(const PoincareBall<T>& m, Point<std::type_identity_t<T>> y,
                 Point<std::type_identity_t<T>> v, Grad<std::type_identity_t<T>> out) {
-  using W = Wide<T>;
-  detail::scale<T>(W(1) - W(m.c()) * norm2<T>(y), v, out);
+  HCL_ASSERT(y.size() == v.size() && y.size() == out.size());
+  detail::scale<T>(m.gap(y), v, out);
 }
 /// v/(1 - c|y|^2).
 template <class T>
 void transport0_back(const PoincareBall<T>& m, Point<std::type_identity_t<T>> y,
                      Point<std::type_identity_t<T>> v,
                      Grad<std::type_identity_t<T>> out) {
-  using W = Wide<T>;
-  detail::scale<T>(W(1) / (W(1) - W(m.c()) * norm2<T>(y)), v, out);
+  HCL_ASSERT(y.size() == v.size() && y.size() == out.size());
+  detail::scale<T>(Wide<T>(1) / m.gap(y), v, out);
 }
 /// gy, gv, gc += the backward.
 template <class T>
@@ -72,7 +73,8 @@ void transport0_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> y,
                     Grad<std::type_identity_t<T>> gy, Grad<std::type_identity_t<T>> gv,
                     std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const W n = norm2<T>(y), c(m.c()), a = W(1) - c * n, vg = dot<T>(v, g);
+  HCL_ASSERT(y.size() == v.size() && y.size() == g.size());
+  const W n = norm2<T>(y), c(m.c()), a = m.gap(y), vg = dot<T>(v, g);
   for (std::size_t i = 0; i < y.size(); ++i) {
     gy[i] = T(W(gy[i]) - W(2) * c * vg * W(y[i]));
     gv[i] = T(W(gv[i]) + a * W(g[i]));
@@ -86,7 +88,8 @@ void transport0_back_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>
                          Grad<std::type_identity_t<T>> gy,
                          Grad<std::type_identity_t<T>> gv, std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const W n = norm2<T>(y), c(m.c()), f = W(1) / (W(1) - c * n), k = f * f * dot<T>(v, g);
+  HCL_ASSERT(y.size() == v.size() && y.size() == g.size());
+  const W n = norm2<T>(y), c(m.c()), f = W(1) / m.gap(y), k = f * f * dot<T>(v, g);
   for (std::size_t i = 0; i < y.size(); ++i) {
     gy[i] = T(W(gy[i]) + W(2) * c * k * W(y[i]));
     gv[i] = T(W(gv[i]) + f * W(g[i]));
@@ -99,6 +102,7 @@ template <class T>
 void transport0(const Lorentz<T>& m, Point<std::type_identity_t<T>> y,
                 Point<std::type_identity_t<T>> v, Grad<std::type_identity_t<T>> out) {
   using W = Wide<T>;
+  HCL_ASSERT(y.size() == v.size() && y.size() == out.size());
   const W k = detail::lorentz_lift(W(norm2<T>(y)), W(m.c()));
   detail::combine<T>(W(1), v, k * dot<T>(y, v), y, out);
 }
@@ -111,6 +115,7 @@ void transport0_back(const Lorentz<T>& m, Point<std::type_identity_t<T>> y,
                      Grad<std::type_identity_t<T>> out) {
   using std::sqrt;
   using S = Sum<T>;
+  HCL_ASSERT(y.size() == v.size() && y.size() == out.size());
   const S n = detail::dot_sum<T>(y, y), q = sqrt(S(1) + S(m.c()) * n);
   const S along = n == S(0) ? S(0) : S(detail::dot_sum<T>(y, v) / n), kept = along / q;
   for (std::size_t i = 0; i < y.size(); ++i)
