@@ -28,14 +28,20 @@ struct MapError {
   std::function<double(const Inputs<T>&)> of;
 };
 
-/// How far the rounding of the coordinates of v, tangent at x, may move expmap(x, v):
-/// geodesics spread by sinh(sqrt(c) d)/(sqrt(c) d).
+/// What the rounding of the coordinates of v, tangent at x, moves it by in the metric: in
+/// the Lorentz chart those across x count in full, though the metric sees less of v.
+template <class T, template <class> class M>
+double vector_quantum(const M<T>& m, const Vector<T>& x, const Vector<T>& v) {
+  return support::roundoff<T> *
+         (std::is_same_v<M<T>, hcl::Lorentz<T>> ? std::sqrt(double(hcl::norm2<T>(v)))
+                                                : double(m.norm(x, v)));
+}
+
+/// How far that may move expmap(x, v): geodesics spread by sinh(sqrt(c) d)/(sqrt(c) d).
 template <class T, template <class> class M>
 double step_quantum(const M<T>& m, const Vector<T>& x, const Vector<T>& v) {
-  const double d = double(m.norm(x, v)), s = std::sqrt(double(m.c())) * d;
-  const double size =
-      std::is_same_v<M<T>, hcl::Lorentz<T>> ? std::sqrt(double(hcl::norm2<T>(v))) : d;
-  return support::roundoff<T> * size * (s > 0 ? std::sinh(s) / s : 1);
+  const double s = std::sqrt(double(m.c())) * double(m.norm(x, v));
+  return vector_quantum(m, x, v) * (s > 0 ? std::sinh(s) / s : 1);
 }
 
 /// |error| of a point over u d + sum of quanta of the stored inputs; `d` what the map
@@ -140,8 +146,11 @@ std::vector<MapError<T>> map_errors() {
                        in.x, v);
                  }});
   all.push_back({"`logmap`", [=](const Inputs<T>& in) {
+                   Vector<T> v(in.x.size());
+                   M<T>(in.c).logmap(in.x, in.y, v);
+                   const double own = vector_quantum<T>(M<T>(in.c), in.x, v);
                    return vector_quanta<M>(
-                       in.c, d(in), q(in)[0] + q(in)[1], in.x,
+                       in.c, d(in), q(in)[0] + q(in)[1] + own, in.x,
                        []<class S>(const S& c, const Vector<S>& a, const Vector<S>& b,
                                    Vector<S>& out) { M<S>(c).logmap(a, b, out); },
                        in.x, in.y);
