@@ -352,11 +352,13 @@ BatchErrors batch(float c, const Matrix<float>& x) {
       hcl::GramTiles<S> tiles(similarity, -1.0F, a, b, false, ws);
       using V = hcl::Pack<float>;
       tiles.backward(
-          [&](const V&, Index i, Index j) {
-            float w[std::size_t(hcl::lanes<float>)];
-            for (Index l = 0; l < hcl::lanes<float>; ++l)
-              w[l] = j + l == (i + shift) % n ? 1 : 0;
-            return hcl::vload<V>(w);
+          [&](const hcl::Tile<float>&, int) {
+            return [&](const V&, Index i, Index j) {
+              float w[std::size_t(hcl::lanes<float>)];
+              for (Index l = 0; l < hcl::lanes<float>; ++l)
+                w[l] = j + l == (i + shift) % n ? 1 : 0;
+              return hcl::vload<V>(w);
+            };
           },
           gx, gy);
       double most = 0;
@@ -538,11 +540,14 @@ int main(int argc, char** argv) try {
   gradients<float, hcl::Lorentz>("Lorentz, float", {0.5, 2, 4, 6, 8, 12, 20});
   gradients<double, hcl::PoincareBall>("Poincaré ball, double", {0.5, 4, 6, 12, 25});
   gradients<double, hcl::Lorentz>("Lorentz, double", {0.5, 4, 6, 10});
-  page
-      << "\n## Maps\n\nThe error of the result in the metric, over u·d + the sum of the "
-         "storage quanta of the stored\npoints (what one rounding of the coordinates "
-         "moves them by: u|x|λ on the ball, u cosh r/√c in\nthe Lorentz chart); d is the "
-         "distance moved. Rounding the result alone may cost 1.\n";
+  page << R"(
+## Maps
+
+The error of the result in the metric, over u·d + the sum of the storage quanta of the stored points
+and vectors (what one rounding of the coordinates moves them by: u|x|λ on the ball, u cosh r/√c in the
+Lorentz chart; a vector v of that chart by u|v|); d is the distance moved. Rounding the result alone
+may cost 1.
+)";
   maps<float, hcl::PoincareBall>("Poincaré ball, float, maps", {0.5, 2, 6, 12},
                                  ball_map_errors<float>());
   maps<float, hcl::Lorentz>("Lorentz, float, maps", {0.5, 2, 6, 12, 20},

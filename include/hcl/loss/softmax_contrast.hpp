@@ -41,7 +41,7 @@ struct ContrastSide {
   using T = typename S::Scalar;
   ContrastSide(const S& s, BatchIn<T> x, const T* centre, Workspace& ws)
       : rows(s, x, centre, ws) {
-    const auto padded = static_cast<std::size_t>(rows.blocks() * tile_size);
+    const auto padded = static_cast<std::size_t>(rows.padded_rows());
     for (T** p :
          {&group, &share, &positive_share, &top, &sum, &positive_top, &positive_sum})
       *p = ws.take<T>(padded), std::fill_n(*p, padded, T(0));
@@ -99,8 +99,10 @@ class SoftmaxContrast {
 
   /// Adds to gx and gy, which are one for a batch against itself.
   void backward(BatchOut<T> gx, BatchOut<T> gy, LossGrad<T>& out) {
-    const TileSums sums = tiles_.backward(
-        [&](const V& l, Index i, Index j) { return weight(l, i, j); }, gx, gy);
+    const auto weights = [&](const Tile<T>&, int) {
+      return [this](const V& l, Index i, Index j) { return weight(l, i, j); };
+    };
+    const TileSums sums = tiles_.backward(weights, gx, gy);
     out.grad_temperature = T(-sums.by_l / double(tau_));
     out.grad_c = T(sums.by_c);
     out.reevaluated = tiles_.reevaluated();
@@ -114,11 +116,11 @@ class SoftmaxContrast {
     for (Index i = 0; i < t.rows; ++i) {
       T* const l = t.l + i * tile_size;
       if (t.diagonal) l[i] = masked_logit<T>;
-      std::fill(l + t.cols, l + tile_size, masked_logit<T>);
+      std::fill(l + t.cols, l + t.width(), masked_logit<T>);
     }
     if constexpr (positives != Positives::inside)
       if (!t.diagonal && y_.anchors && reduce_both(t)) return;
-    reduce_rows(t.l, t.rows, t.i0, t.j0);
+    reduce_rows(t.l, t.rows, t.width(), t.i0, t.j0);
     if (!t.diagonal && y_.anchors) reduce_columns(t.l, t.rows, t.cols, t.i0, t.j0);
   }
 
@@ -158,12 +160,13 @@ class SoftmaxContrast {
       }
       row_sum[i] = vsum(sum), row_pos[i] = vsum(pos);
     }
-    fold(x_, t.i0, top, row_sum, row_pos);
-    fold(y_, t.j0, top, column_sum, column_pos);
+    fold(x_, t.i0, t.rows, top, row_sum, row_pos);
+    fold(y_, t.j0, t.cols, top, column_sum, column_pos);
     return true;
   }
-  static void fold(Side& side, Index first, T tile_top, const T* sum, const T* pos) {
-    for (Index k = 0; k < tile_size; k += step) {
+  static void fold(Side& side, Index first, Index count, T tile_top, const T* sum,
+                   const T* pos) {
+    for (Index k = 0; k < count; k += step) {
       T* const tops = side.top + first + k;
       T* const sums = side.sum + first + k;
       T* const all_pos = side.positive_sum + first + k;
@@ -185,17 +188,17 @@ class SoftmaxContrast {
   }
 
   /// Folds the rows of a tile of logits into the running sums of the row side.
-  void reduce_rows(const T* l, Index rows, Index i0, Index j0) {
+  void reduce_rows(const T* l, Index rows, Index cols, Index i0, Index j0) {
     for (Index i = 0; i < rows; ++i) {
       const T* const li = l + i * tile_size;
       const V zero(T(0)), group(x_.group[i0 + i]), none(masked_logit<T>);
       V top(x_.top[i0 + i]);
-      for (Index j = 0; j < tile_size; j += step)
+      for (Index j = 0; j < cols; j += step)
         top =
             vmax(top, candidate(vload<V>(li + j), group == vload<V>(y_.group + j0 + j)));
       const T m = vmax_lane(top);
       V sum(T(0)), pos(T(0)), pos_top(x_.positive_top[i0 + i]);
-      for (Index j = 0; j < tile_size; j += step) {
+      for (Index j = 0; j < cols; j += step) {
         const V v = vload<V>(li + j);
         const auto same = group == vload<V>(y_.group + j0 + j);
         sum = sum + vexp(candidate(v, same) - V(m));
@@ -211,7 +214,7 @@ class SoftmaxContrast {
       x_.sum[i0 + i] += vsum(sum);
       if constexpr (positives == Positives::inside) {
         const T pm = vmax_lane(pos_top);
-        for (Index j = 0; j < tile_size; j += step) {
+        for (Index j = 0; j < cols; j += step) {
           const V v = vload<V>(li + j);
           pos =
               pos + vselect(group == vload<V>(y_.group + j0 + j), vexp(v - V(pm)), zero);

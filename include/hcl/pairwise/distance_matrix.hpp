@@ -58,6 +58,24 @@ void dense_distances(const char* where, const D& minus, BatchIn<typename D::Scal
   with_tiles(minus, x, y, self, false, ws, [&](auto& tiles) { tiles.forward(write); });
 }
 
+/// w = the part of g that belongs to a tile, of a batch against itself with its mirror
+/// added; 0 beyond the columns.
+template <class T>
+void copy_upstream(const Tile<T>& t, BatchIn<T> g, bool self, T* w) {
+  for (Index i = 0; i < t.rows; ++i) {
+    std::copy_n(&g(t.i0 + i, t.j0), t.cols, w + i * tile_size);
+    std::fill(w + i * tile_size + t.cols, w + i * tile_size + t.width(), T(0));
+  }
+  if (!self) return;
+  constexpr Index strip = 16;  // rows of w that stay in the cache while its columns pass
+  for (Index i0 = 0; i0 < t.rows; i0 += strip)
+    for (Index j = 0; j < t.cols; ++j) {
+      const T* const mirror = &g(t.j0 + j, t.i0);
+      for (Index i = i0; i < std::min(i0 + strip, t.rows); ++i)
+        w[i * tile_size + j] += mirror[i];
+    }
+}
+
 /// g is the upstream gradient; of a batch against itself row and column of a pair add up.
 template <Similarity D>
 void dense_distances_vjp(const char* where, const D& minus, BatchIn<typename D::Scalar> x,
@@ -71,16 +89,18 @@ void dense_distances_vjp(const char* where, const D& minus, BatchIn<typename D::
   expect_shape(where, "gx", gx, x.rows(), x.cols());
   expect_shape(where, "gy", gy, y.rows(), y.cols());
   check_distances(where, minus, x, y, self);
-  const auto upstream = [&](const V&, Index i, Index j) {
-    T w[std::size_t(lanes<T>)];
-    for (Index l = 0; l < lanes<T>; ++l) {
-      const Index k = std::min(j + l, g.cols() - 1);
-      w[l] = self ? g(i, k) + g(k, i) : g(i, k);
-    }
-    return vload<V>(w);
-  };
-  with_tiles(minus, x, y, self, true, ws,
-             [&](auto& tiles) { gc += T(tiles.backward(upstream, gx, gy).by_c); });
+  constexpr Index area = tile_size * tile_size;
+  with_tiles(minus, x, y, self, true, ws, [&](auto& tiles) {
+    T* const scratch = ws.take<T>(static_cast<std::size_t>(max_threads() * area));
+    const auto upstream = [&](const Tile<T>& t, int thread) {
+      T* const w = scratch + thread * area;
+      copy_upstream(t, g, self, w);
+      return [w, t](const V&, Index i, Index j) {
+        return vload<V>(w + (i - t.i0) * tile_size + (j - t.j0));
+      };
+    };
+    gc += T(tiles.backward(upstream, gx, gy).by_c);
+  });
 }
 
 }  // namespace detail

@@ -24,6 +24,10 @@ struct Tile {
   Index i0, j0, rows, cols;
   bool diagonal;
   T* l;
+  /// The columns up to a whole vector.
+  [[nodiscard]] Index width() const {
+    return (cols + lanes<T> - 1) / lanes<T> * lanes<T>;
+  }
 };
 
 /// Tiles of chords and of logits l_ij = scale s(x_i, y_j), each thread in its own
@@ -84,7 +88,7 @@ class GramChords {
   void fill(const Tile<T>& t, T* q, List& list, int thread) const {
     if constexpr (tiled) {
       const S s = s_;  // a copy, whose numbers no store can change
-      gram_tile(x_, t.i0 / tile_size, y_, t.j0 / tile_size, panels(thread), q);
+      gram_tile(x_, x_.block_of(t.i0), y_, y_.block_of(t.j0), panels(thread), q);
       for (Index i = 0; i < t.rows; ++i) {
         const auto a = x_.template broadcast<V>(t.i0 + i);
         for (Index j = 0; j < t.cols; j += step) {
@@ -228,7 +232,7 @@ class GramChords {
         double* const rows = all + tile_area;
         widen(t.rows, x_.rows(), t.i0, rows);
         diff2_tile(t.rows, t.cols, d, rows,
-                   y_.original_panel(t.j0 / tile_size, panels(thread)), all, tile_size);
+                   y_.original_panel(y_.block_of(t.j0), panels(thread)), all, tile_size);
       }
       const auto diff2_at = [&](Index i, Index j) {
         return dense(t, list)

@@ -11,9 +11,24 @@
 
 namespace hcl::inline HCL_ABI {
 
-/// Rows in a tile and columns in a tile: a multiple of every register tile, small enough
-/// that a tile and the rows on both its sides stay in the second-level cache.
+/// The most rows and columns of a tile, and the distance of its rows: a multiple of every
+/// register tile, small enough that a tile and the rows on both its sides stay in the
+/// second-level cache.
 inline constexpr Index tile_size = 96;
+
+/// Rows in a block of n rows. Few rows make few blocks: then smaller ones waste less on
+/// the diagonal and in the last block, and leave no thread of two without work.
+[[nodiscard]] inline Index block_size(Index n) {
+  const auto cost = [n](Index b) {
+    const Index blocks = (n + b - 1) / b, rounds = blocks - 1 + blocks % 2;
+    const Index in_turn = rounds * ((blocks / 2 + 1) / 2) + (blocks + 1) / 2;
+    return in_turn * b * (b + 8) + 400 * rounds;  // a tile, and a round of threads
+  };
+  Index best = tile_size;
+  for (const Index b : {Index(64), Index(32)})
+    if (cost(b) < cost(best) - cost(best) / 8) best = b;
+  return best;
+}
 
 /// What the masked lanes of a tile hold in place of a logit: exp of it is 0 beside any
 /// real one.
@@ -78,8 +93,8 @@ class GramRows {
   /// @param centre  m, of both sides the same; null for 0: then a chord depends on its
   /// two rows only.
   GramRows(const S& s, BatchIn<T> x, const T* centre, Workspace& ws)
-      : x_{x}, centre_{centre} {
-    const auto padded = static_cast<std::size_t>(blocks() * tile_size);
+      : x_{x}, block_{block_size(x.rows())}, centre_{centre} {
+    const auto padded = static_cast<std::size_t>(padded_rows());
     if constexpr (GramSimilarity<S>) {
       HCL_ASSERT(S::by_differences || !centre);
       panels_ = ws.take<T>(panel_bytes() / sizeof(T));
@@ -88,7 +103,7 @@ class GramRows {
         wide_ = stat_;
       else
         for (auto& p : wide_) p = ws.take<double>(padded);
-      const std::size_t block = static_cast<std::size_t>(tile_size * x.cols());
+      const std::size_t block = static_cast<std::size_t>(block_ * x.cols());
       T* const scratch =
           centre ? ws.take<T>(static_cast<std::size_t>(max_threads()) * block) : nullptr;
       const double m2 =
@@ -105,15 +120,18 @@ class GramRows {
   [[nodiscard]] BatchIn<T> rows() const { return x_; }
   /// m, or null.
   [[nodiscard]] const T* centre() const { return centre_; }
-  [[nodiscard]] Index blocks() const { return (x_.rows() + tile_size - 1) / tile_size; }
-  [[nodiscard]] Index first(Index block) const { return block * tile_size; }
-  /// Rows in a block: tile_size but for the last.
+  [[nodiscard]] Index blocks() const { return (x_.rows() + block_ - 1) / block_; }
+  /// Rows of all blocks, the last one filled up.
+  [[nodiscard]] Index padded_rows() const { return blocks() * block_; }
+  [[nodiscard]] Index first(Index block) const { return block * block_; }
+  [[nodiscard]] Index block_of(Index row) const { return row / block_; }
+  /// Rows in a block: block_size() but for the last.
   [[nodiscard]] Index count(Index block) const {
-    return std::min(tile_size, x_.rows() - first(block));
+    return std::min(block_, x_.rows() - first(block));
   }
   /// The rows of a block less m as the B of gemm_packed().
   [[nodiscard]] const T* panel(Index block) const {
-    return panels_ + block * tile_size * x_.cols();
+    return panels_ + block * block_ * x_.cols();
   }
   /// The rows of a block less m, row by row: where they are if m is 0, otherwise in
   /// `scratch` of tile_size x D numbers.
@@ -135,7 +153,7 @@ class GramRows {
   /// What the copy of the rows takes.
   [[nodiscard]] std::size_t panel_bytes() const {
     if constexpr (!GramSimilarity<S>) return 0;
-    return static_cast<std::size_t>(blocks() * tile_size * x_.cols()) * sizeof(T);
+    return static_cast<std::size_t>(padded_rows() * x_.cols()) * sizeof(T);
   }
 
   /// The numbers of one row on all lanes, or those of consecutive rows.
@@ -172,7 +190,7 @@ class GramRows {
   void pack(const S& s, Index b, double m2, T* scratch) {
     const BatchIn<T> rows = centred(b, scratch);
     const Index n = count(b);
-    for (Index r = 0; r < tile_size; ++r) {
+    for (Index r = 0; r < block_; ++r) {
       const Index i = std::min(r, n - 1);
       RowNorms norms{detail::row_norm2<T>(x_.row(first(b) + i)), 0, m2};
       norms.from_centre = centre_ ? detail::row_norm2<T>(rows.row(i)) : norms.n;
@@ -183,14 +201,14 @@ class GramRows {
         stat_[k][first(b) + r] = T(stat[k]);
       }
     }
-    pack_columns(rows, panels_ + b * tile_size * x_.cols());
+    pack_columns(rows, panels_ + b * block_ * x_.cols());
   }
   // Sixteen columns at a time: the lines that are read and written then stay in L1.
-  static void pack_columns(BatchIn<T> rows, T* panel) {
+  void pack_columns(BatchIn<T> rows, T* panel) const {
     constexpr Index width = panel_width<T>;
     const Index n = rows.rows(), d = rows.cols();
     for (Index k0 = 0; k0 < d; k0 += 16)
-      for (Index r = 0; r < tile_size; ++r) {
+      for (Index r = 0; r < block_; ++r) {
         const T* const x = rows.row(std::min(r, n - 1)).data();
         T* const column = panel + r / width * width * d + r % width;
         for (Index k = k0; k < std::min(k0 + 16, d); ++k) column[k * width] = x[k];
@@ -198,6 +216,7 @@ class GramRows {
   }
 
   BatchIn<T> x_;
+  Index block_;
   const T* centre_;
   T* panels_ = nullptr;
   std::array<T*, std::size_t(stats)> stat_{};
@@ -208,14 +227,18 @@ class GramRows {
 template <class T>
 inline constexpr Index gram_chunk = sizeof(T) > sizeof(float) ? 1 << 20 : 16;
 
-/// tile(i, j) = <x_i - m, y_j - m> for the rows of block bi of x and all lanes of block
-/// bj of y; the row distance of the tile is tile_size. `scratch` as in centred().
+/// tile(i, j) = <x_i - m, y_j - m> for the rows of block bi of x and the rows of block
+/// bj of y, up to a whole panel; the row distance of the tile is tile_size. `scratch` as
+/// in centred().
 template <Similarity S>
 void gram_tile(const GramRows<S>& x, Index bi, const GramRows<S>& y, Index bj,
                typename S::Scalar* scratch, typename S::Scalar* tile) {
+  using T = typename S::Scalar;
+  constexpr Index width = panel_width<T>;
   const auto rows = x.centred(bi, scratch);
-  gemm_packed(rows.rows(), tile_size, rows.cols(), rows.data(), rows.stride(), Index{1},
-              y.panel(bj), tile, tile_size, false, gram_chunk<typename S::Scalar>);
+  gemm_packed(rows.rows(), (y.count(bj) + width - 1) / width * width, rows.cols(),
+              rows.data(), rows.stride(), Index{1}, y.panel(bj), tile, tile_size, false,
+              gram_chunk<T>);
 }
 
 }  // namespace hcl::inline HCL_ABI

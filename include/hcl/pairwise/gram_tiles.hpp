@@ -46,8 +46,8 @@ class GramTiles {
     flagged_ = ws.take<Index>(std::size_t(schedule_.slots()));
     std::fill_n(flagged_, schedule_.slots(), Index{0});
     sums_ = ws.take<TileSums>(std::size_t(schedule_.pairs_in_round(0) + x.blocks()));
-    row_x_ = ws.take<RowSums>(std::size_t(x.blocks() * tile_size));
-    row_y_ = self_ ? row_x_ : ws.take<RowSums>(std::size_t(y.blocks() * tile_size));
+    row_x_ = ws.take<RowSums>(std::size_t(x.padded_rows()));
+    row_y_ = self_ ? row_x_ : ws.take<RowSums>(std::size_t(y.padded_rows()));
     if (keep && tiled) {
       const std::size_t bytes = tile * chords * sizeof(T);
       const std::size_t rows = x.panel_bytes() + (self_ ? 0 : y.panel_bytes());
@@ -74,13 +74,13 @@ class GramTiles {
   }
 
   /// Adds sum_ij weight_ij dl_ij/d(row) to gx and gy, which are one for a batch against
-  /// itself. weight(l, i, j) is dL/dl of row i and the lanes j, j+1, ...; for a batch
-  /// against itself it is symmetric and counts a pair {i, j} once. Needs no forward(),
-  /// but then keeps nothing.
-  template <class Weight>
-  TileSums backward(const Weight& weight, BatchOut<T> gx, BatchOut<T> gy) {
-    std::fill_n(row_x_, x_.blocks() * tile_size, RowSums{});
-    std::fill_n(row_y_, y_.blocks() * tile_size, RowSums{});
+  /// itself. weights(tile, thread) is a function whose value for (l, i, j) is dL/dl of
+  /// row i and the lanes j, j+1, ...; for a batch against itself it is symmetric and
+  /// counts a pair {i, j} once. Needs no forward(), but then keeps nothing.
+  template <class Weights>
+  TileSums backward(const Weights& weights, BatchOut<T> gx, BatchOut<T> gy) {
+    std::fill_n(row_x_, x_.padded_rows(), RowSums{});
+    std::fill_n(row_y_, y_.padded_rows(), RowSums{});
     TileSums total;
     for (Index r = 0; r < schedule_.rounds(); ++r) {
       const Index n = schedule_.pairs_in_round(r);
@@ -90,6 +90,7 @@ class GramTiles {
         T* const q = chords_at(slot, thread);
         List list{lists_ + thread * tile_area};
         if (!kept(slot)) pairs_.fill(tile, q, list, thread);
+        const auto weight = weights(tile, thread);
         if constexpr (tiled && !exact)
           pull(tile, q, (kept(slot) ? flagged_[slot] : list.count) > 0, weight, thread,
                gx, gy, sums_[p]);
@@ -177,7 +178,7 @@ class GramTiles {
   void pull(const Tile<T>& t, T* q, bool some, const Weight& weight, int thread,
             BatchOut<T> gx, BatchOut<T> gy, TileSums& sums) {
     const S s = s_;
-    const bool guarded = some || t.diagonal || t.cols < tile_size;
+    const bool guarded = some || t.diagonal || t.cols < t.width();
     T* const w = weights_ + thread * tile_area;
     List list{lists_ + thread * tile_area};
     ColumnSums column;
