@@ -446,17 +446,13 @@ void cost_row(const std::string& what, const std::string& set, const M& m,
 }
 
 void costs(const std::vector<DataSet>& sets) {
-  page
-      << "\n## What it costs\n\nNT-Xent with its gradient, 128 columns, float, "
-      << hcl::max_threads()
-      << " threads; medians of 12, the policies in turn. `Unchecked` is the same\nkernel "
-         "without the check, its time in ms; the others as multiples of it. Rows of one "
-         "length are\nre-evaluated where their cosine is above 3/4: so are most pairs of "
-         "an "
-         "encoder whose outputs share\na large mean.\n\n| "
-         "geometry | "
-         "rows | re-evaluated | `Unchecked` | default | `Exact` "
-         "|\n|---|---|---|---|---|---|\n";
+  page << "\n## What it costs\n\nNT-Xent with its gradient, 128 columns, float, "
+       << hcl::max_threads() << R"( threads; medians of 12, the policies in
+turn. `Unchecked` is the same kernel without the check, its time in ms; the others as multiples of it.
+
+| geometry | rows | re-evaluated | `Unchecked` | default | `Exact` |
+|---|---|---|---|---|---|
+)";
   for (const auto& s : sets) {
     const std::string name = s.name + ", " + std::to_string(s.rows.rows());
     const hcl::PoincareBall<float> ball{0.1F};

@@ -3,6 +3,7 @@
 // double, std::numeric_limits, and sqrt, sinh, ... found by argument-dependent lookup.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <limits>
@@ -55,41 +56,62 @@ template <class S>
     return s + a * b;
 }
 
-/// The sum in S over k < n of what add.template operator()<V>(s, k) puts on s for the
-/// coordinates k, k+1, ... of V: sixteen chains, coordinate k in chain k % 16, whatever
-/// V.
-template <class S, class Add>
-[[nodiscard]] HCL_INLINE S sum_of(std::size_t n, const Add& add) {
+/// N sums in S over k < n at once, of what add(s, k) puts on the array s of N numbers V
+/// for the coordinates k, k+1, ... of V: sixteen chains, coordinate k in chain k % 16,
+/// whatever V; so a sum has the same bits in any company.
+template <std::size_t N, class S, class Add>
+[[nodiscard]] HCL_INLINE std::array<S, N> sums_of(std::size_t n, const Add& add) {
   constexpr std::size_t chains = 16;
-  S s[chains];
+  std::array<S, N> s[chains], total;
   std::size_t k = 0;
   if constexpr (std::same_as<S, double>) {
     using V = Pack<double>;
     constexpr std::size_t width = std::size_t(lanes<double>), packs = chains / width;
-    V sums[packs];
-    for (auto& e : sums) e = V(0.0);
+    std::array<V, N> sums[packs];
+    for (auto& of_pack : sums) of_pack.fill(V(0.0));
     for (; k + chains <= n; k += chains)
 #pragma GCC unroll 8
-      for (std::size_t p = 0; p < packs; ++p) sums[p] = add(sums[p], k + p * width);
+      for (std::size_t p = 0; p < packs; ++p) add(sums[p], k + p * width);
     if (k == n) {  // the sum of the chains below, its first levels in registers
+#pragma GCC unroll 8
+      for (std::size_t m = 0; m < N; ++m) {
 #pragma GCC unroll 4
-      for (std::size_t half = packs / 2; half > 0; half /= 2)
-        for (std::size_t p = 0; p < half; ++p) sums[p] = sums[p] + sums[p + half];
-      vstore(s, sums[0]);
-      for (std::size_t half = width / 2; half > 0; half /= 2)
-        for (std::size_t l = 0; l < half; ++l) s[l] = s[l] + s[l + half];
-      return s[0];
+        for (std::size_t half = packs / 2; half > 0; half /= 2)
+          for (std::size_t p = 0; p < half; ++p)
+            sums[p][m] = sums[p][m] + sums[p + half][m];
+        double lane[width];
+        vstore(lane, sums[0][m]);
+        for (std::size_t half = width / 2; half > 0; half /= 2)
+          for (std::size_t l = 0; l < half; ++l) lane[l] = lane[l] + lane[l + half];
+        total[m] = lane[0];
+      }
+      return total;
     }
-    for (std::size_t p = 0; p < packs; ++p) vstore(s + p * width, sums[p]);
+    for (std::size_t p = 0; p < packs; ++p)
+      for (std::size_t m = 0; m < N; ++m) {
+        double lane[width];
+        vstore(lane, sums[p][m]);
+        for (std::size_t l = 0; l < width; ++l) s[p * width + l][m] = lane[l];
+      }
   } else {
-    for (auto& e : s) e = S(0);
+    for (auto& of_chain : s) of_chain.fill(S(0));
     for (; k + chains <= n; k += chains)
-      for (std::size_t l = 0; l < chains; ++l) s[l] = add(s[l], k + l);
+      for (std::size_t l = 0; l < chains; ++l) add(s[l], k + l);
   }
-  for (std::size_t l = 0; k < n; ++k, ++l) s[l] = add(s[l], k);
-  for (std::size_t half = chains / 2; half > 0; half /= 2)
-    for (std::size_t l = 0; l < half; ++l) s[l] = s[l] + s[l + half];
-  return s[0];
+  for (std::size_t l = 0; k < n; ++k, ++l) add(s[l], k);
+  for (std::size_t m = 0; m < N; ++m) {
+    for (std::size_t half = chains / 2; half > 0; half /= 2)
+      for (std::size_t l = 0; l < half; ++l) s[l][m] = s[l][m] + s[l + half][m];
+    total[m] = s[0][m];
+  }
+  return total;
+}
+
+/// The sum of what add returns for the sum so far.
+template <class S, class Add>
+[[nodiscard]] HCL_INLINE S sum_of(std::size_t n, const Add& add) {
+  return sums_of<1, S>(n, [&]<class V>(std::array<V, 1>& s, std::size_t k)
+                              HCL_INLINE_LAMBDA { s[0] = add(s[0], k); })[0];
 }
 
 /// <x, y>, |x - y|^2 and |x|^2 - |y|^2 = <x - y, x + y>, before they are rounded to
@@ -104,6 +126,26 @@ template <class T>
   return sum_of<Sum<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
     return add_product(s, load_sum<V>(&x[k]), load_sum<V>(&y[k]));
   });
+}
+/// |x|^2, |y|^2 and <x, y>.
+template <class T>
+[[nodiscard]] std::array<Sum<T>, 3> gram_sums(Point<T> x, Point<T> y) {
+  return sums_of<3, Sum<T>>(
+      x.size(), [&]<class V>(std::array<V, 3>& s, std::size_t k) HCL_INLINE_LAMBDA {
+        const V u = load_sum<V>(&x[k]), v = load_sum<V>(&y[k]);
+        s[0] = add_product(s[0], u, u), s[1] = add_product(s[1], v, v);
+        s[2] = add_product(s[2], u, v);
+      });
+}
+/// |x|^2 and <x, y>.
+template <class T>
+[[nodiscard]] std::array<Sum<T>, 2> norm2_and_dot(Point<T> x, Point<T> y) {
+  return sums_of<2, Sum<T>>(
+      x.size(), [&]<class V>(std::array<V, 2>& s, std::size_t k) HCL_INLINE_LAMBDA {
+        const V u = load_sum<V>(&x[k]);
+        s[0] = add_product(s[0], u, u);
+        s[1] = add_product(s[1], u, load_sum<V>(&y[k]));
+      });
 }
 template <class S, class T>
 [[nodiscard]] S diff2_in(Point<T> x, Point<T> y) {
@@ -215,7 +257,8 @@ HCL_INLINE V asinhc_slope_near0(const V& w) {
 
 // Each f(x)/x below comes with its slope (d/dx of it)/x, which is even and finite at 0.
 // The closed forms of the slopes cancel there; below |x| = 1/2 the series is summed
-// instead, so that no more than three bits are lost anywhere.
+// instead, so that no more than three bits are lost anywhere. A slope takes the
+// function's value where that is known.
 
 /// sinh(x)/x.
 template <class T>
@@ -244,7 +287,7 @@ template <class T>
 
 /// (1/sqrt(1 + x^2) - asinh(x)/x)/x^2.
 template <class T>
-[[nodiscard]] T asinhc_slope(const T& x) {
+[[nodiscard]] T asinhc_slope(const T& x, const T& asinhc_x) {
   using std::sqrt;
   const T y = x * x;
   if (y < T(0.25))
@@ -252,7 +295,11 @@ template <class T>
       const T odd = k * T(2) + T(3);
       return -(odd * odd) / ((k + T(1)) * (k * T(4) + T(10)));
     });
-  return (T(1) / sqrt(T(1) + y) - asinhc(x)) / y;
+  return (T(1) / sqrt(T(1) + y) - asinhc_x) / y;
+}
+template <class T>
+[[nodiscard]] T asinhc_slope(const T& x) {
+  return asinhc_slope(x, asinhc(x));
 }
 
 /// tanh(x)/x.
@@ -262,22 +309,23 @@ template <class T>
   return x == T(0) ? T(1) : T(tanh(x) / x);
 }
 
-/// (1/cosh^2 x - tanh(x)/x)/x^2. Near 0 as -4 S(2x)/cosh^2 x with S(z) = (sinh z -
-/// z)/z^3.
+/// (1/cosh^2 x - tanh(x)/x)/x^2, 1/cosh^2 = (1-t)(1+t), t = tanh x. Near 0 as
+/// -4 S(2x)/cosh^2 x with S(z) = (sinh z - z)/z^3.
 template <class T>
-[[nodiscard]] T tanhc_slope(const T& x) {
-  using std::cosh;
-  using std::tanh;
-  const T y = x * x;
+[[nodiscard]] T tanhc_slope(const T& x, const T& tanh_x) {
+  const T y = x * x, sech2 = (T(1) - tanh_x) * (T(1) + tanh_x);
   if (y < T(0.25)) {
     const T s = detail::series(T(1) / T(6), T(y * T(4)), [](T k) {
       return T(1) / ((k * T(2) + T(4)) * (k * T(2) + T(5)));
     });
-    const T h = cosh(x);
-    return T(-4) * s / (h * h);
+    return T(-4) * s * sech2;
   }
-  const T t = tanh(x);
-  return ((T(1) - t) * (T(1) + t) - t / x) / y;
+  return (sech2 - tanh_x / x) / y;
+}
+template <class T>
+[[nodiscard]] T tanhc_slope(const T& x) {
+  using std::tanh;
+  return tanhc_slope(x, T(tanh(x)));
 }
 
 /// atanh(x)/x, |x| < 1.
@@ -289,13 +337,17 @@ template <class T>
 
 /// (1/(1 - x^2) - atanh(x)/x)/x^2, |x| < 1.
 template <class T>
-[[nodiscard]] T atanhc_slope(const T& x) {
+[[nodiscard]] T atanhc_slope(const T& x, const T& atanhc_x) {
   const T y = x * x;
   if (y < T(0.25))
     return detail::series(T(2) / T(3), y, [](T k) {
       return (k + T(2)) * (k * T(2) + T(3)) / ((k + T(1)) * (k * T(2) + T(5)));
     });
-  return (T(1) / ((T(1) - x) * (T(1) + x)) - atanhc(x)) / y;
+  return (T(1) / ((T(1) - x) * (T(1) + x)) - atanhc_x) / y;
+}
+template <class T>
+[[nodiscard]] T atanhc_slope(const T& x) {
+  return atanhc_slope(x, atanhc(x));
 }
 
 /// sin(x)/x.

@@ -187,12 +187,13 @@ void copy(Point<T> x, Grad<T> out) {
 }
 
 /// Backward of z = f(s) v, s = sqrt(c)|v|, from f(s) and slope = f'(s)/s:
-/// gv += f g + c slope <g,v> v, gc += slope <g,v> n / 2, n = |v|^2.
+/// gv += f g + c slope a v, gc += slope a n / 2, n = |v|^2, a = <g,v>.
 template <class T>
-void radial_vjp(Point<T> v, const Wide<T>& n, Point<T> g, const Wide<T>& f,
-                const Wide<T>& slope, const Wide<T>& c, Grad<T> gv, T& gc) {
+void radial_vjp(Point<T> v, const Wide<T>& n, Point<T> g, const Wide<T>& a,
+                const Wide<T>& f, const Wide<T>& slope, const Wide<T>& c, Grad<T> gv,
+                T& gc) {
   using W = Wide<T>;
-  const W k = slope * dot<T>(g, v), ck = c * k;
+  const W k = slope * a, ck = c * k;
   for (std::size_t i = 0; i < v.size(); ++i)
     gv[i] = T(W(gv[i]) + f * W(g[i]) + ck * W(v[i]));
   gc = T(W(gc) + k * n / W(2));

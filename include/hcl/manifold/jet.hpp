@@ -83,51 +83,57 @@ template <class W, class... Values>
 
 template <class W, std::size_t N, class F, class Slope>
 [[nodiscard]] Jet<W, N> even(const Jet<W, N>& z, const F& f, const Slope& slope) {
-  const W s = root(z.v);
-  return Jet<W, N>::chain(z, W(f(s)), W(slope(s) / W(2)));
+  const W s = root(z.v), value = f(s);
+  return Jet<W, N>::chain(z, value, W(slope(s, value) / W(2)));
 }
 template <class W, class F, class Slope>
 [[nodiscard]] W even(const W& z, const F& f, const Slope&) {
   return f(root(z));
 }
 
+/// tanh(s)/s and 1/cosh(s)^2.
+template <class S>
+struct TanhcSech2 {
+  S tanhc, sech2;
+};
+template <class W>
+[[nodiscard]] TanhcSech2<W> tanhc_sech2_of_square(const W& z) {
+  using std::cosh;
+  const W s = root(z), h = cosh(s);
+  return {hcl::tanhc(s), W(W(1) / h / h)};
+}
+template <class W, std::size_t N>
+[[nodiscard]] TanhcSech2<Jet<W, N>> tanhc_sech2_of_square(const Jet<W, N>& z) {
+  using std::cosh;
+  using std::tanh;
+  const W s = root(z.v), t = tanh(s), h = cosh(s);
+  const W f = s == W(0) ? W(1) : W(t / s), sech2 = W(1) / h / h;
+  return {Jet<W, N>::chain(z, f, W(tanhc_slope(s, t) / W(2))),
+          Jet<W, N>::chain(z, sech2, W(-sech2 * f))};
+}
 template <class S>
 [[nodiscard]] S tanhc_of_square(const S& z) {
   return even(
       z, [](const auto& s) { return tanhc(s); },
-      [](const auto& s) { return tanhc_slope(s); });
-}
-/// 1/cosh^2.
-template <class S>
-[[nodiscard]] S sech2_of_square(const S& z) {
-  const auto sech2 = [](const auto& s) {
-    using std::cosh;
-    using W = std::remove_cvref_t<decltype(s)>;
-    const W h = cosh(s);
-    return W(W(1) / h / h);
-  };
-  return even(z, sech2, [&](const auto& s) {
-    using W = std::remove_cvref_t<decltype(s)>;
-    return W(W(-2) * sech2(s) * tanhc(s));
-  });
+      [](const auto& s, const auto&) { return tanhc_slope(s); });
 }
 template <class S>
 [[nodiscard]] S asinhc_of_square(const S& z) {
   return even(
       z, [](const auto& s) { return asinhc(s); },
-      [](const auto& s) { return asinhc_slope(s); });
+      [](const auto& s, const auto& f) { return asinhc_slope(s, f); });
 }
 template <class S>
 [[nodiscard]] S sinhc_of_square(const S& z) {
   return even(
       z, [](const auto& s) { return sinhc(s); },
-      [](const auto& s) { return sinhc_slope(s); });
+      [](const auto& s, const auto&) { return sinhc_slope(s); });
 }
 template <class S>
 [[nodiscard]] S sinc_of_square(const S& z) {
   return even(
       z, [](const auto& s) { return sinc(s); },
-      [](const auto& s) { return sinc_slope(s); });
+      [](const auto& s, const auto&) { return sinc_slope(s); });
 }
 template <class S>
 [[nodiscard]] S cosh_of_square(const S& z) {
@@ -137,7 +143,7 @@ template <class S>
         using std::cosh;
         return cosh(s);
       },
-      [](const auto& s) { return sinhc(s); });
+      [](const auto& s, const auto&) { return sinhc(s); });
 }
 template <class S>
 [[nodiscard]] S cos_of_square(const S& z) {
@@ -147,7 +153,7 @@ template <class S>
         using std::cos;
         return cos(s);
       },
-      [](const auto& s) { return -sinc(s); });
+      [](const auto& s, const auto&) { return -sinc(s); });
 }
 
 }  // namespace hcl::inline HCL_ABI::detail

@@ -92,12 +92,13 @@ class Lorentz {
   void expmap0_vjp(Point<T> v, Point<T> gz, Grad<T> gv, T& gc) const {
     const W s = root_c() * detail::length<T>(v), f = radial(s);
     const W slope = s < farthest() ? sinhc_slope(s) : W(-f / (s * s));
-    detail::radial_vjp<T>(v, norm2<T>(v), gz, f, slope, W(c_), gv, gc);
+    detail::radial_vjp<T>(v, norm2<T>(v), gz, dot<T>(gz, v), f, slope, W(c_), gv, gc);
   }
   /// gz += J^T gv, gc += <gv, dv/dc> for v = logmap0(z).
   void logmap0_vjp(Point<T> z, Point<T> gv, Grad<T> gz, T& gc) const {
-    const W s = root_c() * detail::length<T>(z);
-    detail::radial_vjp<T>(z, norm2<T>(z), gv, asinhc(s), asinhc_slope(s), W(c_), gz, gc);
+    const W s = root_c() * detail::length<T>(z), f = asinhc(s);
+    detail::radial_vjp<T>(z, norm2<T>(z), gv, dot<T>(gv, z), f, asinhc_slope(s, f), W(c_),
+                          gz, gc);
   }
 
   /// <u,v> - <x,u><x,v>/t_x^2.

@@ -85,27 +85,36 @@ void expmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
                 Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gv,
                 std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const auto [nx, nv, xv, c] =
-      detail::variables<W>(norm2<T>(x), norm2<T>(v), dot<T>(x, v), m.c());
-  const auto a = detail::gap_of(m.gap(x), nx, c);
+  const auto of = detail::sums_of<5, Sum<T>>(
+      x.size(), [&]<class V>(std::array<V, 5>& sum, std::size_t k) HCL_INLINE_LAMBDA {
+        const V xk = detail::load_sum<V>(&x[k]), vk = detail::load_sum<V>(&v[k]),
+                gk = detail::load_sum<V>(&g[k]);
+        sum[0] = detail::add_product(sum[0], xk, xk);
+        sum[1] = detail::add_product(sum[1], vk, vk);
+        sum[2] = detail::add_product(sum[2], xk, vk);
+        sum[3] = detail::add_product(sum[3], gk, xk);
+        sum[4] = detail::add_product(sum[4], gk, vk);
+      });
+  const W g_x(of[3]), g_v(of[4]);
+  const auto [nx, nv, xv, c] = detail::variables<W>(W(of[0]), W(of[1]), W(of[2]), m.c());
+  const auto a = detail::gap_of(W(m.gap(of[0])), nx, c);
   const auto z = c * nv / (a * a);
-  const auto s = detail::tanhc_of_square(z) / a, b = detail::sech2_of_square(z);
+  const auto [tanhc_z, b] = detail::tanhc_sech2_of_square(z);
+  const auto s = tanhc_z / a;
   auto q = nx + s * (s * nv + xv + xv);
   // q and its half slope by s, from the sums x + u themselves.
-  const auto by_sum = [&](const auto& pick) {
-    return detail::sum_of<W>(x.size(), [&]<class V>(const V& sum, std::size_t k) {
-      const V vk = detail::load_sum<V>(&v[k]),
-              e = detail::load_sum<V>(&x[k]) + V(s.v) * vk;
-      return detail::add_product(sum, e, pick(e, vk));
-    });
-  };
-  const W value = by_sum([](const auto& e, const auto&) { return e; });
-  const W q_s = by_sum([](const auto&, const auto& vk) { return vk; });
+  const auto [value, q_s] = detail::sums_of<2, W>(
+      x.size(), [&]<class V>(std::array<V, 2>& sum, std::size_t k) HCL_INLINE_LAMBDA {
+        const V vk = detail::load_sum<V>(&v[k]),
+                e = detail::load_sum<V>(&x[k]) + V(s.v) * vk;
+        sum[0] = detail::add_product(sum[0], e, e);
+        sum[1] = detail::add_product(sum[1], e, vk);
+      });
   for (std::size_t k = 0; k < q.d.size(); ++k)
     q.d[k] = nx.d[k] + s.v * (s.v * nv.d[k] + W(2) * xv.d[k]) + W(2) * q_s * s.d[k];
   q.v = value;
   const auto below = a * b + c * q, on_x = (a + c * q) / below, on_v = a * s / below;
-  const auto by = (dot<T>(g, x) * on_x + dot<T>(g, v) * on_v).d;
+  const auto by = (g_x * on_x + g_v * on_v).d;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const W xi(x[i]), vi(v[i]), gi(g[i]);
     gx[i] = T(W(gx[i]) + on_x.v * gi + W(2) * by[0] * xi + by[2] * vi);

@@ -43,7 +43,7 @@ void dist0_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
   const W c(m.c()), s = sqrt(c) * detail::length<T>(x), y = s * s;
   // f + s^2 slope = 1/(1 - s^2), from the gap that keeps its digits.
   const W f = atanhc(s), gap = m.gap(x);
-  const W slope = y < W(0.25) ? atanhc_slope(s) : W((W(1) / gap - f) / y);
+  const W slope = y < W(0.25) ? atanhc_slope(s, f) : W((W(1) / gap - f) / y);
   detail::radius_vjp<T>(x, W(2), f, slope, c, g, gx, gc);
 }
 /// d = |x| arsinh(s)/s.
@@ -54,7 +54,8 @@ void dist0_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
   using std::sqrt;
   using W = Wide<T>;
   const W c(m.c()), s = sqrt(c) * detail::length<T>(x);
-  detail::radius_vjp<T>(x, W(1), asinhc(s), asinhc_slope(s), c, g, gx, gc);
+  const W f = asinhc(s);
+  detail::radius_vjp<T>(x, W(1), f, asinhc_slope(s, f), c, g, gx, gc);
 }
 /// d = theta/sqrt(c), theta = atan2(rho, x_0), rho = |(x_1, ...)|; 0 at both poles.
 template <class T>

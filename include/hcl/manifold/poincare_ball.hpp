@@ -29,6 +29,8 @@ class PoincareBall {
   [[nodiscard]] T origin_scale() const { return T(2); }
   /// 1 - c|x|^2 = 2/lambda_x with the digits of its sum.
   [[nodiscard]] W gap(Point<T> x) const { return W(gap(detail::dot_sum<T>(x, x))); }
+  /// The same from |x|^2: the one place where the digits are lost near the rim.
+  [[nodiscard]] S gap(const S& n) const { return S(1) - S(c_) * n; }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
     return T(detail::chord_dist<T>(Pair(*this, x, y).q, c_).value);
@@ -58,10 +60,11 @@ class PoincareBall {
   void expmap(Point<T> x, Point<T> v, Grad<T> out) const {
     using std::sqrt;
     // A step across the ball ends in small differences of large terms.
-    const S c(c_), nx = detail::dot_sum<T>(x, x), nv = detail::dot_sum<T>(v, v);
+    const S c(c_);
+    const auto [nx, nv, xv] = detail::gram_sums<T>(x, v);
     const W a(gap(nx));
     const S s(tanhc(W(sqrt(W(c_)) * detail::root(W(nv)) / a)) / a), nu = s * s * nv;
-    const S xu = s * detail::dot_sum<T>(x, v);
+    const S xu = s * xv;
     const S k = gap(nx) / (S(1) + S(2) * c * xu + c * c * nx * nu);
     const S by_x = S(1) + k * c * nu, by_v = k * s;
     for (std::size_t i = 0; i < x.size(); ++i)
@@ -96,16 +99,18 @@ class PoincareBall {
   /// its value is rounded back from the rim: a loss then still pulls v inwards.
   void expmap0_vjp(Point<T> v, Point<T> gz, Grad<T> gv, T& gc) const {
     using std::sqrt;
-    const S n = detail::dot_sum<T>(v, v);
-    const W s = sqrt(W(c_)) * W(detail::root(n));
-    detail::radial_vjp<T>(v, W(n), gz, tanhc(s), tanhc_slope(s), W(c_), gv, gc);
+    using std::tanh;
+    const auto [n, along] = detail::norm2_and_dot<T>(v, gz);
+    const W s = sqrt(W(c_)) * W(detail::root(n)), t = tanh(s);
+    detail::radial_vjp<T>(v, W(n), gz, W(along), s == W(0) ? W(1) : W(t / s),
+                          tanhc_slope(s, t), W(c_), gv, gc);
   }
   /// gz += J^T gv, gc += <gv, dv/dc> for v = logmap0(z).
   void logmap0_vjp(Point<T> z, Point<T> gv, Grad<T> gz, T& gc) const {
     using std::sqrt;
-    const S n = detail::dot_sum<T>(z, z);
-    const W s = sqrt(W(c_)) * W(detail::root(n));
-    detail::radial_vjp<T>(z, W(n), gv, atanhc(s), atanhc_slope(s), W(c_), gz, gc);
+    const auto [n, along] = detail::norm2_and_dot<T>(z, gv);
+    const W s = sqrt(W(c_)) * W(detail::root(n)), f = atanhc(s);
+    detail::radial_vjp<T>(z, W(n), gv, W(along), f, atanhc_slope(s, f), W(c_), gz, gc);
   }
 
   /// lambda_x^2 <u,v>.
@@ -216,22 +221,33 @@ class PoincareBall {
   }
 
  private:
-  /// 1 - c|x|^2 from |x|^2: the one place where the digits are lost near the rim.
-  [[nodiscard]] S gap(const S& n) const { return S(1) - S(c_) * n; }
-
   struct Pair {
     S q;
     W nx, ny, a, b, diff;
-    Pair(const PoincareBall& m, Point<T> x, Point<T> y)
-        : Pair(m, detail::dot_sum<T>(x, x), detail::dot_sum<T>(y, y),
-               detail::diff2_sum<T>(x, y)) {
+    Pair(const PoincareBall& m, Point<T> x, Point<T> y) : Pair(m, sums(x, y)) {
       HCL_ASSERT(x.size() == y.size());
     }
 
    private:
-    Pair(const PoincareBall& m, const S& n, const S& k, const S& d)
-        : q{d / (m.gap(n) * m.gap(k))}, nx(n), ny(k), a(m.gap(n)), b(m.gap(k)), diff(d) {
+    Pair(const PoincareBall& m, const std::array<S, 3>& s)
+        : q{s[2] / (m.gap(s[0]) * m.gap(s[1]))},
+          nx(s[0]),
+          ny(s[1]),
+          a(m.gap(s[0])),
+          b(m.gap(s[1])),
+          diff(s[2]) {
       HCL_ASSERT(a > W(0) && b > W(0));
+    }
+    /// |x|^2, |y|^2, |x-y|^2.
+    static std::array<S, 3> sums(Point<T> x, Point<T> y) {
+      return detail::sums_of<3, S>(
+          x.size(), [&]<class V>(std::array<V, 3>& s, std::size_t k) HCL_INLINE_LAMBDA {
+            const V u = detail::load_sum<V>(&x[k]), v = detail::load_sum<V>(&y[k]);
+            const V d = u - v;
+            s[0] = detail::add_product(s[0], u, u);
+            s[1] = detail::add_product(s[1], v, v);
+            s[2] = detail::add_product(s[2], d, d);
+          });
     }
   };
 
