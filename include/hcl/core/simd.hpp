@@ -185,21 +185,25 @@ template <class T, class A>
 HCL_INLINE bool vany(const xsimd::batch_bool<T, A>& m) {
   return xsimd::any(m);
 }
-// hadd became reduce_add in xsimd 9; lanes are summed here by hand, in one fixed order.
+// hadd became reduce_add in xsimd 9; lanes are folded here by hand, halves onto each
+// other.
+template <XsimdBatch V, class Fold>
+HCL_INLINE typename V::value_type fold_lanes(const V& x, const Fold& fold) {
+  typename V::value_type a[V::size];
+  x.store_unaligned(a);
+#pragma GCC unroll 4
+  for (std::size_t half = V::size / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (std::size_t l = 0; l < half; ++l) a[l] = fold(a[l], a[l + half]);
+  return a[0];
+}
 template <XsimdBatch V>
 HCL_INLINE typename V::value_type vsum(const V& x) {
-  typename V::value_type a[V::size], s = 0;
-  x.store_unaligned(a);
-  for (auto v : a) s += v;
-  return s;
+  return fold_lanes(x, [](auto a, auto b) HCL_INLINE_LAMBDA { return a + b; });
 }
 template <XsimdBatch V>
 HCL_INLINE typename V::value_type vmax_lane(const V& x) {
-  typename V::value_type a[V::size];
-  x.store_unaligned(a);
-  auto m = a[0];
-  for (auto v : a) m = v > m ? v : m;
-  return m;
+  return fold_lanes(x, [](auto a, auto b) HCL_INLINE_LAMBDA { return b > a ? b : a; });
 }
 #else
 template <class T>

@@ -210,15 +210,15 @@ class GramChords {
   /// Scratch of a thread: room for a block of rows in panels, and for a tile and two
   /// blocks of rows in double.
   T* panels(int thread) const { return panels_ + std::size_t(thread) * panels_size(); }
+  std::size_t panels_size() const {
+    constexpr Index width = panel_width<T>;
+    return std::size_t(tile_size * ((x_.rows().cols() + width - 1) / width * width));
+  }
   double* wide(int thread) const { return wide_ + std::size_t(thread) * wide_size(); }
 
  private:
   Point<T> row_x(Index i) const { return x_.rows().row(i); }
   Point<T> row_y(Index j) const { return y_.rows().row(j); }
-  std::size_t panels_size() const {
-    constexpr Index width = panel_width<T>;
-    return std::size_t(tile_size * ((x_.rows().cols() + width - 1) / width * width));
-  }
   std::size_t wide_size() const {
     return std::size_t(tile_area + 2 * tile_size * x_.rows().cols());
   }

@@ -49,6 +49,8 @@ class GramTiles {
     row_x_ = ws.take<RowSums>(std::size_t(x.padded_rows()));
     row_y_ = self_ ? row_x_ : ws.take<RowSums>(std::size_t(y.padded_rows()));
     if (keep && tiled) {
+      by_row_x_ = take_panels(x, ws);
+      by_row_y_ = self_ ? by_row_x_ : take_panels(y, ws);
       const std::size_t bytes = tile * chords * sizeof(T);
       const std::size_t rows = x.panel_bytes() + (self_ ? 0 : y.panel_bytes());
       const std::size_t spent = std::min(ws.tile_bytes(), ws.taken() - rows);
@@ -81,6 +83,8 @@ class GramTiles {
   TileSums backward(const Weights& weights, BatchOut<T> gx, BatchOut<T> gy) {
     std::fill_n(row_x_, x_.padded_rows(), RowSums{});
     std::fill_n(row_y_, y_.padded_rows(), RowSums{});
+    pack(x_, by_row_x_);
+    if (!self_) pack(y_, by_row_y_);
     TileSums total;
     for (Index r = 0; r < schedule_.rounds(); ++r) {
       const Index n = schedule_.pairs_in_round(r);
@@ -272,20 +276,44 @@ class GramTiles {
     sums.by_l += t.diagonal ? by_l / 2 : by_l, sums.by_c += by_c;
   }
 
+  /// The rows of a batch less m as the B of a product, for all blocks once; null if they
+  /// would take a sixteenth of the workspace from the chords: then tile by tile.
+  T* take_panels(const GramRows<S>& rows, Workspace& ws) const {
+    const std::size_t count = std::size_t(rows.blocks()) * pairs_.panels_size();
+    return count * sizeof(T) > ws.tile_bytes() / 16 ? nullptr : ws.take<T>(count);
+  }
+  void pack_block(const GramRows<S>& rows, Index block, T* panels) const {
+    const auto x = rows.rows();
+    pack_panels(rows.count(block), x.cols(), x.row(rows.first(block)).data(), x.stride(),
+                rows.centre(), panels);
+  }
+  void pack(const GramRows<S>& rows, T* by_row) const {
+    if (by_row)
+      parallel_for(rows.blocks(), [&](Index b) {
+        pack_block(rows, b, by_row + b * Index(pairs_.panels_size()));
+      });
+  }
+  const T* panels_of(const GramRows<S>& rows, const T* by_row, Index first,
+                     int thread) const {
+    const Index block = rows.block_of(first);
+    if (by_row) return by_row + block * Index(pairs_.panels_size());
+    T* const panels = pairs_.panels(thread);
+    pack_block(rows, block, panels);
+    return panels;
+  }
+
   /// gx += H (y - m), gy += H^T (x - m), H = dL/dg.
   void multiply(const Tile<T>& t, const ColumnSums& column, int thread, BatchOut<T> gx,
                 BatchOut<T> gy) {
-    const auto x = x_.rows(), y = y_.rows();
     const T* const h = t.l;
-    const Index d = x.cols();
-    T* const panels = pairs_.panels(thread);
-    pack_panels(t.cols, d, y.row(t.j0).data(), y.stride(), y_.centre(), panels);
-    gemm_packed(t.rows, d, t.cols, h, tile_size, Index{1}, panels, gx.row(t.i0).data(),
-                gx.stride(), true);
+    const Index d = x_.rows().cols();
+    gemm_packed(t.rows, d, t.cols, h, tile_size, Index{1},
+                panels_of(y_, by_row_y_, t.j0, thread), gx.row(t.i0).data(), gx.stride(),
+                true);
     if (t.diagonal) return;
-    pack_panels(t.rows, d, x.row(t.i0).data(), x.stride(), x_.centre(), panels);
-    gemm_packed(t.cols, d, t.rows, h, Index{1}, tile_size, panels, gy.row(t.j0).data(),
-                gy.stride(), true);
+    gemm_packed(t.cols, d, t.rows, h, Index{1}, tile_size,
+                panels_of(x_, by_row_x_, t.i0, thread), gy.row(t.j0).data(), gy.stride(),
+                true);
     for (Index j = 0; j < t.cols; ++j) {
       row_y_[t.j0 + j].by_n += double(column.by_n[j]);
       row_y_[t.j0 + j].h += double(column.h[j]);
@@ -409,6 +437,7 @@ class GramTiles {
   Schedule schedule_;
   Chords pairs_;
   T *values_, *weights_, *chords_, *cache_ = nullptr;
+  T *by_row_x_ = nullptr, *by_row_y_ = nullptr;
   std::uint16_t* lists_;
   RowSums *row_x_, *row_y_;
   Index* flagged_;
