@@ -20,13 +20,14 @@ inline constexpr Index tile_size = 96;
 /// the diagonal and in the last block, and leave no thread of two without work.
 [[nodiscard]] inline Index block_size(Index n) {
   const auto cost = [n](Index b) {
-    const Index blocks = (n + b - 1) / b, rounds = blocks - 1 + blocks % 2;
-    const Index in_turn = rounds * ((blocks / 2 + 1) / 2) + (blocks + 1) / 2;
-    return in_turn * b * (b + 8) + 400 * rounds;  // a tile, and a round of threads
+    const Index blocks = (n + b - 1) / b, pairs = (blocks + 1) / 2,
+                in_turn = (pairs + 1) / 2;
+    const Index tiles = blocks * in_turn + (blocks % 2 == 0 ? pairs - in_turn : 0);
+    return tiles * b * (b + 4) + 400 * blocks;  // a tile, and a round of threads
   };
   Index best = tile_size;
   for (const Index b : {Index(64), Index(32)})
-    if (cost(b) < cost(best) - cost(best) / 8) best = b;
+    if (20 * cost(b) < 19 * cost(best)) best = b;
   return best;
 }
 

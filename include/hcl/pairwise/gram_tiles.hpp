@@ -138,7 +138,7 @@ class GramTiles {
   void each_pair_of_round(Index r, const F& f) {
     parallel_for(schedule_.pairs_in_round(r), [&](Index p, int thread) {
       const auto pair = schedule_.pair(r, p);
-      if (!pair.idle) f(schedule_.slot(r, p), pair.i, pair.j, p, thread);
+      f(schedule_.slot(r, p), pair.i, pair.j, p, thread);
     });
   }
   template <class F>
