@@ -7,7 +7,7 @@ int main() {
 
   // Two views of 256 samples: row i and row i + 256 belong together.
   Batch features = Batch::Random(512, 128);
-  features.bottomRows(256) = features.topRows(256) + 0.8f * Batch::Random(256, 128);
+  features.bottomRows(256) = features.topRows(256) + 2.0f * Batch::Random(256, 128);
 
   const hcl::PoincareBall<float> ball{0.1f};  // curvature -0.1
   const float radius = 2.3f;                  // of the feature clip

@@ -129,7 +129,8 @@ void distances(const std::string& title, const std::vector<double>& radii,
       gnuplot,
       "set terminal svg size 720,520 font 'sans,13' background 'white'\n"
       "set output '%s'\nset logscale y\nset format y '1e%%T'\nset grid\n"
-      "set key below\nset xlabel 'r, distance from the origin'\n"
+      "set key below height 1.5 noenhanced\nset xlabel 'r, distance from the origin' "
+      "offset 0,0.4\n"
       "set ylabel 'largest error, ulp'\nset title '%s'\nset yrange [0.1:1e12]\nplot",
       file.c_str(), title.c_str());
   for (std::size_t k = 0; k < curves.size(); ++k)
@@ -325,7 +326,7 @@ BatchErrors batch(float c, const Matrix<float>& x) {
     std::frexp(want, &exponent);
     return std::abs(double(got(i, j)) - want) / std::ldexp(1.0, exponent - 24);
   });
-  for (const std::size_t about_mean : {0, 1}) {
+  for (const std::size_t about_mean : {0U, 1U}) {
     const auto centre = [&] {
       ws.reset();
       return about_mean ? hcl::centre_of<S>(x, x, ws) : nullptr;

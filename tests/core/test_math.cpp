@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <boost/multiprecision/cpp_bin_float.hpp>
+#include <cmath>
+#include <vector>
 
 #include "hcl/core/math.hpp"
 
@@ -66,6 +68,26 @@ TEST_CASE("sums and finiteness") {
   CHECK(hcl::is_finite(1.0f));
   CHECK_FALSE(hcl::is_finite(std::numeric_limits<double>::quiet_NaN()));
   CHECK_FALSE(hcl::is_finite(std::numeric_limits<double>::infinity()));
+}
+
+TEST_CASE_TEMPLATE("a sum has the same bits in any company", T, float, double) {
+  for (const std::size_t n : {1U, 7U, 16U, 33U, 128U, 131U}) {
+    CAPTURE(n);
+    std::vector<T> x(n), y(n);
+    for (std::size_t k = 0; k < n; ++k)
+      x[k] = T(std::sin(double(k) + 0.3)), y[k] = T(std::cos(3.0 * double(k)));
+    const auto same = [](const hcl::Sum<T>& a, const hcl::Sum<T>& b) {
+      return hcl::Wide<T>(a - b) == hcl::Wide<T>(0);
+    };
+    const hcl::Point<T> u(x), v(y);
+    const auto [uu, vv, uv] = hcl::detail::gram_sums<T>(u, v);
+    CHECK(same(uu, hcl::detail::dot_sum<T>(u, u)));
+    CHECK(same(vv, hcl::detail::dot_sum<T>(v, v)));
+    CHECK(same(uv, hcl::detail::dot_sum<T>(u, v)));
+    double want = 0;
+    for (std::size_t k = 0; k < n; ++k) want += double(x[k]) * double(y[k]);
+    CHECK(double(hcl::Wide<T>(uv)) == doctest::Approx(want).epsilon(1e-12));
+  }
 }
 
 }  // namespace

@@ -13,6 +13,8 @@
 #include <omp.h>
 #endif
 
+#include "hcl/manifold/models.hpp"
+#include "hcl/pairwise/distance_matrix.hpp"
 #include "support/naive_loss.hpp"
 
 namespace {
@@ -159,8 +161,10 @@ TEST_CASE("bad input names argument, row and value, and leaves the output alone"
 
   x(4, 1) = std::numeric_limits<float>::quiet_NaN();
   CHECK(contains(message(), "NtXent: z"));
-  CHECK(contains(message(), "row 4"));
+  CHECK(contains(message(), "row 4, column 1"));
   CHECK(contains(message(), "nan"));
+  x(4, 1) = -std::numeric_limits<float>::infinity();
+  CHECK(contains(message(), "row 4, column 1: -inf is not finite"));
   x.row(4) << 4, 0, 0;
   CHECK(contains(message(), "row 4"));
   CHECK(contains(message(), "outside the ball"));
@@ -181,7 +185,7 @@ TEST_CASE("bad input names argument, row and value, and leaves the output alone"
   }
   const hcl::SupCon sup{ball, 0.2f};
   const std::vector<int> bad{0, 1, 2, -3, 0, 1}, few{0, 1};
-  CHECK(contains(message_of([&] { sup.value(x, bad); }), "labels, row 3: -3"));
+  CHECK(contains(message_of([&] { sup.value(x, bad); }), "labels row 3: -3"));
   CHECK(contains(message_of([&] { sup.value(x, few); }),
                  "labels has 2 entries, z has 6 rows"));
   const hcl::InfoNce nce{ball, 0.2f}, two{ball, 0.2f, hcl::Sides::two};
@@ -189,6 +193,41 @@ TEST_CASE("bad input names argument, row and value, and leaves the output alone"
   CHECK(contains(message_of([&] { two.value(x.topRows(4), x); }), "equal"));
   const hcl::NtXent cosine{hcl::Cosine{hcl::Euclidean<float>{}}, 0.2f};
   CHECK(contains(message_of([&] { cosine.value(x); }), "row 4 is zero"));
+}
+
+TEST_CASE("metrics that run pair by pair refuse their bad rows in a loss too") {
+  Matrix<double> x = random_rows<float>(6, 3, 0.5, 1).cast<double>(), d(6, 6);
+  x.col(2).array() += 2;  // in the half space, outside of Klein's ball
+  const hcl::NegDist klein{hcl::Klein<double>{1}};
+  const hcl::NegDist half{hcl::HalfSpace<double>{1}};
+  CHECK(contains(message_of([&] { hcl::NtXent(klein, 0.2).value(x); }), "z row 0"));
+  CHECK(contains(message_of([&] { hcl::distance_matrix(klein.metric(), x, d); }),
+                 "x row 0"));
+  CHECK(message_of([&] { hcl::NtXent(half, 0.2).value(x); }).empty());
+  x(3, 2) = -2;
+  CHECK(contains(message_of([&] { hcl::NtXent(half, 0.2).value(x); }), "z row 3"));
+  const hcl::WeightedSum both{1.0, half, 1.0, half};
+  CHECK(contains(message_of([&] { hcl::NtXent(both, 0.2).value(x); }), "z row 3"));
+}
+
+TEST_CASE("a gradient may lie beside its rows, not upon them") {
+  Matrix<float> all(6, 6);
+  all.leftCols(3) = random_rows<float>(6, 3, 1, 1);
+  const Matrix<float> before = all;
+  const hcl::NtXent nt{ball, 0.2f};
+  const auto part = [&](Eigen::Index first) {
+    return hcl::BatchOut<float>(all.data() + first, 6, 3, 6);
+  };
+  CHECK(contains(message_of([&] { nt.value_and_grad(part(0), part(0)); }), "overlaps"));
+  CHECK(contains(message_of([&] { nt.value_and_grad(part(0), part(1)); }), "overlaps"));
+  CHECK(all == before);
+  CHECK(message_of([&] { nt.value_and_grad(part(0), part(3)); }).empty());
+  Matrix<float> want(6, 3);
+  nt.value_and_grad(Matrix<float>(before.leftCols(3)), want);
+  CHECK(all.rightCols(3) == want);
+  const hcl::InfoNce nce{ball, 0.2f};
+  CHECK(contains(message_of([&] { nce.value_and_grad(part(0), part(0), want, want); }),
+                 "gy overlaps gx"));
 }
 
 TEST_CASE("a column-major matrix is refused by the compiler") {

@@ -1,6 +1,10 @@
 // hcl/core/config.hpp - what this translation unit is compiled for.
 #pragma once
 
+#if __cplusplus < 202002L
+#error "hcl: needs C++20; compile with -std=c++20."
+#endif
+
 /// HCL_WITH_XSIMD=1 uses xsimd's vectors, 0 plain scalars. CMake sets it; by hand the
 /// default is 0.
 #ifndef HCL_WITH_XSIMD

@@ -40,6 +40,7 @@ class NtXent {
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, BatchOut<Scalar> gz,
                                   Workspace& ws) const {
     expect_shape("NtXent", "gz", gz, z.rows(), z.cols());
+    detail::expect_apart<Scalar>("NtXent", "gz", gz, "z", z);
     return run(z, &gz, ws);
   }
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, BatchOut<Scalar> gz) const {
@@ -52,7 +53,7 @@ class NtXent {
                        Workspace& ws) const {
     const Index n = z.rows();
     expect(n > 0 && n % 2 == 0, "NtXent: z has ", n,
-           " rows, must be two views, 2 x batch");
+           " rows, must be even: two views of each sample");
     expect(n <= (2 << 24), "NtXent: z has ", n, " rows, at most 2^25 are supported");
     GramRows<S>::check(s_, "NtXent", "z", z);
     ws.reset();

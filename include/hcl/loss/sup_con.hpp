@@ -45,6 +45,7 @@ class SupCon {
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, std::span<const int> labels,
                                   BatchOut<Scalar> gz, Workspace& ws) const {
     expect_shape("SupCon", "gz", gz, z.rows(), z.cols());
+    detail::expect_apart<Scalar>("SupCon", "gz", gz, "z", z);
     return run(z, labels, &gz, ws);
   }
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, std::span<const int> labels,
@@ -62,7 +63,7 @@ class SupCon {
            " entries, z has ", n, " rows");
     for (Index i = 0; i < n; ++i) {
       const int label = labels[std::size_t(i)];
-      expect(label >= 0 && label < (1 << 24), "SupCon: labels, row ", i, ": ", label,
+      expect(label >= 0 && label < (1 << 24), "SupCon: labels row ", i, ": ", label,
              " is out of range, must be in [0, 2^24)");
     }
     GramRows<S>::check(s_, "SupCon", "z", z);

@@ -2,6 +2,7 @@
 // itself, and their backward.
 #pragma once
 
+#include "hcl/manifold/batch.hpp"
 #include "hcl/pairwise/gram_tiles.hpp"
 #include "hcl/similarity/accuracy.hpp"
 #include "hcl/similarity/neg_dist.hpp"
@@ -89,6 +90,7 @@ void dense_distances_vjp(const char* where, const D& minus, BatchIn<typename D::
   expect_shape(where, "gx", gx, x.rows(), x.cols());
   expect_shape(where, "gy", gy, y.rows(), y.cols());
   check_distances(where, minus, x, y, self);
+  check_finite<T>(where, "g", g);
   constexpr Index area = tile_size * tile_size;
   with_tiles(minus, x, y, self, true, ws, [&](auto& tiles) {
     T* const scratch = ws.take<T>(static_cast<std::size_t>(max_threads() * area));
@@ -132,6 +134,18 @@ template <Metric M>
 void distance_matrix(const Exact<NegDist<M>>& minus, BatchIn<ScalarOf<M>> x,
                      BatchOut<ScalarOf<M>> out, Workspace& ws) {
   detail::dense_distances("distance_matrix", minus, x, x, true, out, ws);
+}
+/// M a metric or Exact{NegDist{metric}}, with a workspace of their own.
+template <class M>
+void distance_matrix(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
+                     BatchOut<ScalarOf<M>> out) {
+  Workspace ws;
+  distance_matrix(m, x, y, out, ws);
+}
+template <class M>
+void distance_matrix(const M& m, BatchIn<ScalarOf<M>> x, BatchOut<ScalarOf<M>> out) {
+  Workspace ws;
+  distance_matrix(m, x, out, ws);
 }
 
 /// gx, gy += sum_ij g(i, j) dd_ij/dx, dd_ij/dy; gc += sum_ij g(i, j) dd_ij/dc. g is N x

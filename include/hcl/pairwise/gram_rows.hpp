@@ -87,8 +87,16 @@ class GramRows {
   /// point. Rows are checked before anything else happens.
   static void check(const S& s, const char* where, const char* arg, BatchIn<T> x) {
     expect(x.cols() > 0, where, ": ", arg, " has no columns");
-    for (Index i = 0; i < x.rows(); ++i)
-      s.check_row(where, arg, i, detail::row_norm2<T>(x.row(i)));
+    for (Index i = 0; i < x.rows(); ++i) {
+      const double n = detail::row_norm2<T>(x.row(i));
+      if (!is_finite(n))  // which |x|^2 of finite numbers may be as well
+        for (Index k = 0; k < x.cols(); ++k)
+          expect(is_finite(x(i, k)), where, ": ", arg, " row ", i, ", column ", k, ": ",
+                 x(i, k), " is not finite");
+      expect(is_finite(n), where, ": ", arg, " row ", i, ": |x|^2 = ", n,
+             " is too large for the scalar type");
+      s.check_row(where, arg, i, x.row(i), n);
+    }
   }
 
   /// @param centre  m, of both sides the same; null for 0: then a chord depends on its

@@ -14,8 +14,8 @@ namespace hcl::inline HCL_ABI {
 /// derivatives:
 ///   value(x, y) = s(x, y) = s(y, x);
 ///   vjp(x, y, g, gx, gy, gc) adds g ds/dx to gx, g ds/dy to gy, and g ds/dc to gc;
-///   check_row(where, arg, row, n) throws std::invalid_argument if a row with n = |x|^2
-///   is no valid point.
+///   check_row(where, arg, row, x, n) throws std::invalid_argument if x, a row with
+///   n = |x|^2 finite, is no valid point.
 /// All pure but for the outputs, so threads may share one S. These are enough for every
 /// loss, pair by pair.
 template <class S>
@@ -24,7 +24,7 @@ concept Similarity = std::copyable<S> &&
              Grad<typename S::Scalar> gx, typename S::Scalar& gc) {
   { s.value(x, x) } -> std::same_as<typename S::Scalar>;
   { s.vjp(x, x, g, gx, gx, gc) } -> std::same_as<void>;
-  s.check_row("", "", Index{0}, 0.0);
+  s.check_row("", "", Index{0}, x, 0.0);
 };
 
 /// A similarity on lanes V: value and derivatives. dg is that by g = <x, y>, at fixed
@@ -73,15 +73,17 @@ constexpr int row_size_of() {
     return 0;
 }
 
-/// A metric of the user's own need not check its rows; then only finiteness is asked.
+/// By the metric's check_row or else its is_on_manifold; one that has neither takes any
+/// finite row.
 template <class M>
 void check_metric_row(const M& m, const char* where, const char* arg, Index row,
-                      double n) {
-  if constexpr (requires { m.check_row(where, arg, row, n); })
+                      Point<ScalarOf<M>> x, double n) {
+  if constexpr (requires { m.check_row(where, arg, row, n); }) {
     m.check_row(where, arg, row, n);
-  else
-    expect(is_finite(n), where, ": ", arg, ", row ", row, ": |x|^2 = ", n,
-           " is not finite");
+  } else if constexpr (requires { m.is_on_manifold(x); }) {
+    const OnManifold on = m.is_on_manifold(x);
+    expect(on.ok, where, ": ", arg, " row ", row, ": ", on.reason, ", value ", on.value);
+  }
 }
 
 /// The part of a GramSimilarity whose chord is <x, y> itself: no lane of it loses digits
@@ -123,8 +125,9 @@ class MetricChord {
 
   explicit MetricChord(M metric) : metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }
-  void check_row(const char* where, const char* arg, Index row, double n) const {
-    check_metric_row(metric_, where, arg, row, n);
+  void check_row(const char* where, const char* arg, Index row, Point<Scalar> x,
+                 double n) const {
+    check_metric_row(metric_, where, arg, row, x, n);
   }
   [[nodiscard]] auto row_stat(const RowNorms& r) const requires GramMetric<M> {
     return metric_.row_stat(r);

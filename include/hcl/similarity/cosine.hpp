@@ -38,9 +38,10 @@ class Cosine : public detail::InnerChord<typename M::Scalar> {
       gy[i] += Scalar(W(g) * ry * (u - s * v));
     }
   }
-  void check_row(const char* where, const char* arg, Index row, double n) const {
-    detail::check_metric_row(metric_, where, arg, row, n);
-    expect(n > 0, where, ": ", arg, ", row ", row, " is zero and has no direction");
+  void check_row(const char* where, const char* arg, Index row, Point<Scalar> x,
+                 double n) const {
+    detail::check_metric_row(metric_, where, arg, row, x, n);
+    expect(n > 0, where, ": ", arg, " row ", row, " is zero and has no direction");
   }
 
   [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {

@@ -29,8 +29,9 @@ class CoordinateInner : public InnerChord<typename M::Scalar> {
            Scalar&) const {
     for (std::size_t i = 0; i < x.size(); ++i) gx[i] += g * y[i], gy[i] += g * x[i];
   }
-  void check_row(const char* where, const char* arg, Index row, double n) const {
-    check_metric_row(metric_, where, arg, row, n);
+  void check_row(const char* where, const char* arg, Index row, Point<Scalar> x,
+                 double n) const {
+    check_metric_row(metric_, where, arg, row, x, n);
   }
   [[nodiscard]] std::array<double, 1> row_stat(const RowNorms& r) const { return {r.n}; }
   template <class V>
@@ -89,8 +90,9 @@ class Inner<Sphere<T>> : public detail::InnerChord<T> {
     cosine_.vjp(x, y, g / c, gx, gy, gc);
     gc -= g * cosine_.value(x, y) / (c * c);
   }
-  void check_row(const char* where, const char* arg, Index row, double n) const {
-    cosine_.check_row(where, arg, row, n);
+  void check_row(const char* where, const char* arg, Index row, Point<T> x,
+                 double n) const {
+    cosine_.check_row(where, arg, row, x, n);
   }
   [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {
     return cosine_.row_stat(r);

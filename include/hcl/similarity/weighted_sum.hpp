@@ -50,9 +50,10 @@ class WeightedSum {
     s1_.vjp(x, y, p_ * g, gx, gy, gc);
     s2_.vjp(x, y, q_ * g, gx, gy, gc);
   }
-  void check_row(const char* where, const char* arg, Index row, double n) const {
-    s1_.check_row(where, arg, row, n);
-    s2_.check_row(where, arg, row, n);
+  void check_row(const char* where, const char* arg, Index row, Point<Scalar> x,
+                 double n) const {
+    s1_.check_row(where, arg, row, x, n);
+    s2_.check_row(where, arg, row, x, n);
   }
 
   [[nodiscard]] auto row_stat(const RowNorms& r) const requires(tiled) {

@@ -171,8 +171,9 @@ double > [[nodiscard]] Report check_gradients(const M& m, BatchIn<double> points
       m.dist_vjp(x, y, 1.5, gx, gy, gradient.back());
       Report r = gradient_check([&] { return 1.5 * remake(in.back()).dist(x, y); }, in,
                                 gradient, tolerance);
-      r.where = "dist_vjp, rows " + std::to_string(i) + ", " + std::to_string(j) + ", " +
-                r.where;
+      const std::string rows =
+          "dist_vjp, rows " + std::to_string(i) + ", " + std::to_string(j) + ", ";
+      r.where = rows + r.where, r.message = rows + r.message;
       worsen(worst, r);
     }
     // Coincident points: nothing but zeros.
@@ -181,7 +182,8 @@ double > [[nodiscard]] Report check_gradients(const M& m, BatchIn<double> points
     m.dist_vjp(points.row(i), points.row(i), 1.5, g, g, gc);
     for (double e : g)
       if (!(e == 0) || !(gc == 0))
-        worsen(worst, {false, 1, "coincident points", "gradient not 0"});
+        worsen(worst, {false, 1, "dist_vjp, row " + std::to_string(i) + " twice",
+                       "dist_vjp, row " + std::to_string(i) + " twice: gradient not 0"});
   }
   return worst;
 }
