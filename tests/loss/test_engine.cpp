@@ -203,7 +203,7 @@ TEST_CASE("metrics that run pair by pair refuse their bad rows in a loss too") {
   CHECK(contains(message_of([&] { hcl::NtXent(klein, 0.2).value(x); }), "z row 0"));
   CHECK(contains(message_of([&] { hcl::distance_matrix(klein.metric(), x, d); }),
                  "x row 0"));
-  CHECK(message_of([&] { hcl::NtXent(half, 0.2).value(x); }).empty());
+  CHECK_NOTHROW(hcl::NtXent(half, 0.2).value(x));
   x(3, 2) = -2;
   CHECK(contains(message_of([&] { hcl::NtXent(half, 0.2).value(x); }), "z row 3"));
   const hcl::WeightedSum both{1.0, half, 1.0, half};
@@ -221,7 +221,7 @@ TEST_CASE("a gradient may lie beside its rows, not upon them") {
   CHECK(contains(message_of([&] { nt.value_and_grad(part(0), part(0)); }), "overlaps"));
   CHECK(contains(message_of([&] { nt.value_and_grad(part(0), part(1)); }), "overlaps"));
   CHECK(all == before);
-  CHECK(message_of([&] { nt.value_and_grad(part(0), part(3)); }).empty());
+  CHECK_NOTHROW(nt.value_and_grad(part(0), part(3)));
   Matrix<float> want(6, 3);
   nt.value_and_grad(Matrix<float>(before.leftCols(3)), want);
   CHECK(all.rightCols(3) == want);
