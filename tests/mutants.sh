@@ -16,7 +16,7 @@ faults() {
 3|manifold/sphere.hpp|a lost root of c|s#return T(Pair(x, y).angle / sqrt(S(c_)));#return T(Pair(x, y).angle);#|manifold/test_laws
 4|pairwise/gram_chords.hpp|the re-evaluation dropped|s#^      chords_of_rows(t, q, list, thread);##|pairwise/test_distance_matrix
 5|manifold/poincare_ball.hpp|a wrong sign in expmap|s#S(2) \* c \* xu#S(-2) * c * xu#|manifold/test_laws
-6|core/math.hpp|the tail of a sum missing|s#for (std::size_t l = 0; k < n; ++k, ++l) s\[l\] = add(s\[l\], k);##|manifold/test_laws
+6|core/math.hpp|the tail of a sum missing|s#for (std::size_t l = 0; k < n; ++k, ++l) add(s\[l\], k);##|manifold/test_laws
 7|loss/softmax_contrast.hpp|the diagonal not masked|s#if (t.diagonal) l\[i\] = masked_logit<T>;##|loss/test_losses
 8|pairwise/gram_tiles.hpp|threads share a tile: a race|s#values_ + thread \* tile_area#values_#|pairwise/test_distance_matrix loss/test_engine
 9|manifold/poincare_ball.hpp|conformal factor not squared|s#detail::scale<T>(h \* h, g, out)#detail::scale<T>(h, g, out)#|manifold/test_laws
@@ -65,12 +65,13 @@ faults() {
 52|manifold/geodesic.hpp|ends exchanged|s#return {hyperbolic_weight(S(S(1) - t), z), hyperbolic_weight(t, z)};#return {hyperbolic_weight(t, z), hyperbolic_weight(S(S(1) - t), z)};#|manifold/test_geodesic
 53|manifold/lorentz.hpp|steps leave the manifold|s#most = W(detail::largest_norm2<T>());#most = W(std::numeric_limits<W>::max());#|properties/test_metric
 54|pairwise/gram_tiles.hpp|the centre lost from the gradient|s#+ by_m \* m\[d\]##|loss/test_losses
-55|pairwise/gram_tiles.hpp|the pull of a row on itself lost|s#2 \* sums\[i\].by_n - sums\[i\].h#2 * sums[i].by_n#|loss/test_losses
+55|pairwise/gram_tiles.hpp|the pull of a row on itself lost|s# - sums\[i\].h);#);#|loss/test_losses
 56|manifold/lorentz.hpp|times lost from the Gram matrix|s#vfma(V(T(0.5)), V(a\[2\] \* b\[2\]), #vfma(V(T(0)), V(a[2] * b[2]), #|loss/test_losses
 57|similarity/weighted_sum.hpp|derivatives of two kinds added|s#k.dna = k.dna + half, k.dnb = k.dnb + half;##|loss/test_losses
 58|manifold/sphere.hpp|lengths lost from the gradient|s#whole + gap \* b\[4\]#whole#|manifold/test_laws
 59|pairwise/gram_rows.hpp|columns centred, rows not|s#scratch\[i \* d + k\] = x(i, k) - centre_\[k\]#scratch[i * d + k] = x(i, k)#|loss/test_losses
 60|manifold/midpoint.hpp|derivatives lost with the last digit|s#if (n.v + n.v < least)#if (n.v < least)#|manifold/test_midpoint
+62|manifold/lorentz.hpp|a far row's pull to a near one|s#return b\[7\] \* a\[4\];#return V(T(1));#|manifold/test_laws pairwise/test_distance_matrix
 61|manifold/poincare_ball.hpp|the gap of transports in double|s#return W(gap(detail::dot_sum<T>(x, x)));#return W(1) - W(c_) * norm2<T>(x);#|manifold/test_geodesic
 EOF
 }

@@ -113,7 +113,7 @@ TEST_CASE_TEMPLATE("SIMD lanes equal scalars", M, HCL_TEST_MANIFOLDS(float),
     V va[8], vb[8];
     const double na = double(hcl::norm2<T>(rows.row(0)));
     const double nb = double(hcl::norm2<T>(rows.row(1)));
-    const auto wa = m.row_stat({na, na, 0}), wb = m.row_stat({nb, nb, 0});
+    const auto wa = m.row_stat({na, na}), wb = m.row_stat({nb, nb});
     for (std::size_t k = 0; k < wa.size(); ++k) {
       va[k] = V(a[k] = T(wa[k]));
       vb[k] = V(b[k] = T(wb[k]));

@@ -52,14 +52,14 @@ struct GramDist {
 };
 
 /// A row x of a batch with the centre m, from which its products are taken: |x|^2,
-/// |x - m|^2, |m|^2.
+/// |x - m|^2 with x - m as it was rounded, <x, m>, |m|^2.
 struct RowNorms {
-  double n, from_centre, centre;
+  double n, from_centre, along = 0, centre = 0;
 };
 
-/// Smallest |x_a - x_b|^2 / (|x_a - m|^2 + |x_b - m|^2) that a Gram matrix in T may
-/// resolve. In float the error of d is then below 1e-6 with the probability that
-/// docs/accuracy.md states.
+/// Smallest |x_a - x_b|^2 / (|x_a - m|^2 + |x_b - m|^2), or what takes its place in a
+/// geometry's gram_margin, that a Gram matrix in T may resolve. In float the error of d
+/// is then below 1e-6 with the probability that docs/accuracy.md states.
 template <class T>
 inline constexpr T gram_theta = T(1.0 / (1 << 20));
 template <>
@@ -75,6 +75,7 @@ inline constexpr float gram_theta<float> = 1.0f / 4;
 ///   diff_chord(d2, a, b)  Q on lanes from d2 = |x_a - x_b|^2, summed by differences;
 ///   diff_margin(q, a, b)  > 0: that Q keeps them in double;
 ///   dist_at(q, a, b)      d and its derivatives; those are 0 at q = 0 in double;
+///   own(a, b)       only where it cancels: 1 + dna/dd2;
 ///   wide()          the same geometry over Wide<T>;
 ///   check_row       throws std::invalid_argument naming argument, row and value for a
 ///                   row that no distance is defined for.

@@ -149,15 +149,25 @@ class Lorentz {
   // the hyperboloid, with s = t - t_m and e = |x-m|^2 - s^2 = 4 Q(x, m):
   // 4Q = e_a + e_b - 2 (<x_a-m, x_b-m> - s_a s_b). For a far and a near point that is
   // made of the product of their sizes, not of the larger one's square.
-  static constexpr int row_size = 6;
-  /// {e, its rest, s, its rest, 1/t, |x-m|}.
-  [[nodiscard]] std::array<double, 6> row_stat(const RowNorms& r) const {
-    const double k = 1 / static_cast<double>(c_);
+  static constexpr int row_size = 8;
+  /// {e, its rest, s, its rest, 1/t, |x-m|, e/2 and what it may be wrong by, t}.
+  [[nodiscard]] std::array<double, 8> row_stat(const RowNorms& r) const {
+    const double k = 1 / static_cast<double>(c_), t0 = std::sqrt(k);
     const double t = std::sqrt(k + r.n), t_m = std::sqrt(k + r.centre);
-    const double s = (r.n - r.centre) / (t + t_m);
-    const auto [e, e_rest] = detail::two_parts<T>(r.from_centre - s * s);
-    const auto [whole, rest] = detail::two_parts<T>(s);
-    return {e, e_rest, whole, rest, 1 / t, std::sqrt(r.from_centre)};
+    const auto [s, s_rest] = detail::two_parts<T>((r.n - r.centre) / (t + t_m));
+    // 2 (t t_m - <x,m> - 1/c), the times less 1/sqrt(c): exact for m = 0.
+    const double p = r.n / (t + t0), p_m = r.centre / (t_m + t0);
+    const double whole = 2 * (p * p_m + t0 * (p + p_m) - r.along);
+    const auto [e, e_rest] = detail::two_parts<T>(whole);
+    const double off = r.centre > 0 ? 4 * double(std::numeric_limits<T>::epsilon()) : 0;
+    return {e,
+            e_rest,
+            s,
+            s_rest,
+            1 / t,
+            std::sqrt(r.from_centre),
+            0.5 * whole + off * t * t_m,
+            t};
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n, static_cast<double>(c_));
@@ -171,8 +181,7 @@ class Lorentz {
   /// e_a + e_b + 2 |x_a-m| |x_b-m| is |x_a-m|^2 + |x_b-m|^2 in flat space, else less.
   template <class V>
   [[nodiscard]] HCL_INLINE V gram_margin(const V& q, const V* a, const V* b) const {
-    const V half(T(0.5));
-    return q - V(gram_theta<T> / T(4)) * vfma(half, V(a[0] + b[0]), V(a[5] * b[5]));
+    return q - V(gram_theta<T> / T(4)) * vfma(a[5], b[5], V(a[6] + b[6]));
   }
   template <class V>
   [[nodiscard]] HCL_INLINE V diff_chord(const V& d2, const V* a, const V* b) const {
@@ -185,6 +194,12 @@ class Lorentz {
     const V one(T(1)), dt = detail::gram_gap(a + 2, b + 2);
     const V gap = dt * (one / a[4] + one / b[4]);
     return q - V(T(1.0 / (1 << 26))) * vmax(gap, V(T(0)) - gap);
+  }
+  /// t_b/t_a = 1 - (t_a-t_b)/t_a = 1 + dna/dd2: that difference cancels for a far x_a and
+  /// a near x_b.
+  template <class V>
+  [[nodiscard]] HCL_INLINE V own(const V* a, const V* b) const {
+    return b[7] * a[4];
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {

@@ -201,8 +201,14 @@ class GramRows {
     const Index n = count(b);
     for (Index r = 0; r < block_; ++r) {
       const Index i = std::min(r, n - 1);
-      RowNorms norms{detail::row_norm2<T>(x_.row(first(b) + i)), 0, m2};
-      norms.from_centre = centre_ ? detail::row_norm2<T>(rows.row(i)) : norms.n;
+      const Point<T> x = x_.row(first(b) + i);
+      RowNorms norms{detail::row_norm2<T>(x), 0};
+      norms.from_centre = norms.n;
+      if (centre_) {
+        norms.from_centre = detail::row_norm2<T>(rows.row(i));
+        norms.along = double(detail::dot_sum<T>(x, Point<T>(centre_, x.size())));
+        norms.centre = m2;
+      }
       const auto stat = s.row_stat(norms);
       const auto wide = wide_stat(s, norms);
       for (std::size_t k = 0; k < stat.size(); ++k) {

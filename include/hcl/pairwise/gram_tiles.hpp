@@ -129,7 +129,10 @@ class GramTiles {
   using D = typename Chords::D;
   static constexpr Index wide_step = Chords::wide_step;
 
-  /// Sums over the pairs of a row: of dL/dn, and of h = dL/dg by differences.
+  /// Whether what a row gets of itself is written as own(a, b) h, not as h - 2 dL/dn.
+  static constexpr bool has_own = requires(const S& s, const V* a) { s.own(a, a); };
+
+  /// Sums over the pairs of a row: of dL/dn, and by differences of h = dL/dg, or own h.
   struct RowSums {
     double by_n = 0, h = 0;
   };
@@ -231,7 +234,12 @@ class GramTiles {
         vstore(at, g);  // dL/dg takes the logit's place.
         l_sum = l_sum + vl, c_sum = c_sum + c, row_by_n = row_by_n + na;
         vstore(column.by_n + j, vload<V>(column.by_n + j) + nb);
-        if constexpr (by_differences) {
+        if constexpr (has_own) {
+          const auto b = y_.template load<V>(t.j0 + j);
+          row_h = vfma(g, s.own(a.data(), b.data()), row_h);
+          vstore(column.h + j,
+                 vfma(g, s.own(b.data(), a.data()), vload<V>(column.h + j)));
+        } else if constexpr (by_differences) {
           row_h = row_h + g;
           vstore(column.h + j, vload<V>(column.h + j) + g);
         }
@@ -421,7 +429,8 @@ class GramTiles {
     const auto x = rows.rows();
     const T* const m = rows.centre();
     parallel_for(x.rows(), [&](Index i) {
-      const T k = T(2 * sums[i].by_n - sums[i].h), by_m = T(2 * sums[i].by_n);
+      const T by_m = T(2 * sums[i].by_n);
+      const T k = T((has_own ? 0 : 2 * sums[i].by_n) - sums[i].h);
       if (m)
         for (Index d = 0; d < x.cols(); ++d)
           g(i, d) += k * (x(i, d) - m[d]) + by_m * m[d];

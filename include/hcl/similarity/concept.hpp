@@ -38,7 +38,8 @@ struct GramLogit {
 /// A similarity that runs on the tiled kernel. The members are those of GramMetric, with
 /// s in place of d and with `chords` numbers for a pair in place of one Q. If it is one
 /// by_differences, of |x - y|^2 and numbers of the two rows, it takes a Gram matrix of
-/// rows less any centre m; otherwise m is 0.
+/// rows less any centre m; otherwise m is 0. `own`, if there is one, is that of the
+/// metric.
 template <class S>
 concept GramSimilarity = Similarity<S> &&
     requires(const S& s, Point<typename S::Scalar> x, typename S::Scalar g,
@@ -155,6 +156,11 @@ class MetricChord {
   [[nodiscard]] HCL_INLINE V diff_margin(const V* q, const V* a,
                                          const V* b) const requires GramMetric<M> {
     return metric_.diff_margin(*q, a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V own(const V* a, const V* b) const
+      requires(requires(const M& m) { m.own(a, b); }) {
+    return metric_.own(a, b);
   }
 
  private:

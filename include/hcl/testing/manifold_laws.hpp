@@ -202,9 +202,11 @@ namespace detail {
 template <GramMetric M>
 auto gram_pair(const M& m, Point<double> x, Point<double> y, Point<double> centre,
                Worst& w, Index i, Index j) {
-  const double nm = norm2<double>(centre);
-  const auto a = m.row_stat({norm2<double>(x), diff2<double>(x, centre), nm});
-  const auto b = m.row_stat({norm2<double>(y), diff2<double>(y, centre), nm});
+  const auto stat = [&](Point<double> z) {
+    return m.row_stat({norm2<double>(z), diff2<double>(z, centre), dot<double>(z, centre),
+                       norm2<double>(centre)});
+  };
+  const auto a = stat(x), b = stat(y);
   double g = 0;
   for (std::size_t k = 0; k < x.size(); ++k) g += (x[k] - centre[k]) * (y[k] - centre[k]);
   const double q = m.gram_chord(g, a.data(), b.data());
@@ -240,6 +242,10 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
       double gc = 0;
       m.dist_vjp(x, y, 1, gx, gy, gc);
       w.compare("dc = dd/dc", i, j, d.dc, gc, 0.1);
+      if constexpr (requires { m.own(a.data(), b.data()); })
+        if (d.dd2 != 0)
+          w.compare("own = 1 + dna/dd2", i, j, m.own(a.data(), b.data()),
+                    1 + d.dna / d.dd2);
       if (!(m.diff_margin(q, a.data(), b.data()) > 0)) continue;
       const double least = std::numeric_limits<double>::min();  // x = y: exactly 0
       const double nx = std::max(std::sqrt(norm2<double>(gx)), least);
