@@ -25,7 +25,7 @@ examples hdr nlohmann/json.hpp       nlohmann-json3-dev  json-devel             
 pictures cmd gnuplot                 gnuplot-nox         gnuplot                gnuplot       gnuplot           gnuplot
 peers    hdr dnnl.h                  libdnnl-dev         onednn-devel           onednn        onednn-dev        onednn
 peers    py  torch                   python3-torch       python3-torch          python-pytorch py3-pytorch      pytorch
-peers    py  scipy                   python3-scipy         python3-scipy          python-scipy   py3-scipy        scipy
+peers    py  scipy                   python3-scipy       python3-scipy          python-scipy  py3-scipy         scipy
 ci       cmd git                     git                 git                    git           git               git
 ci       cmd clang++                 clang               clang                  clang         clang             llvm
 ci       cmd clang-format            clang-format        clang-tools-extra      clang         clang-extra-tools clang-format

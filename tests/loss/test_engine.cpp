@@ -193,6 +193,12 @@ TEST_CASE("bad input names argument, row and value, and leaves the output alone"
   CHECK(contains(message_of([&] { two.value(x.topRows(4), x); }), "equal"));
   const hcl::NtXent cosine{hcl::Cosine{hcl::Euclidean<float>{}}, 0.2f};
   CHECK(contains(message_of([&] { cosine.value(x); }), "row 4 is zero"));
+  x.row(4) << 1e-20f, 0, 0;
+  CHECK(contains(message_of([&] { cosine.value(x); }),
+                 "row 4: |x|^2 = 1e-40 is too small"));
+  x.row(4) << 2e-19f, 0, 0;
+  CHECK(std::isfinite(cosine.value_and_grad(x, g).value));
+  CHECK(g.allFinite());
 }
 
 TEST_CASE("metrics that run pair by pair refuse their bad rows in a loss too") {
@@ -208,6 +214,36 @@ TEST_CASE("metrics that run pair by pair refuse their bad rows in a loss too") {
   CHECK(contains(message_of([&] { hcl::NtXent(half, 0.2).value(x); }), "z row 3"));
   const hcl::WeightedSum both{1.0, half, 1.0, half};
   CHECK(contains(message_of([&] { hcl::NtXent(both, 0.2).value(x); }), "z row 3"));
+}
+
+/// A similarity that says no more than the concept asks: -|x - y|^2.
+struct Plain {
+  using Scalar = double;
+  double value(hcl::Point<double> x, hcl::Point<double> y) const {
+    return -hcl::diff2<double>(x, y);
+  }
+  void vjp(hcl::Point<double> x, hcl::Point<double> y, double g, hcl::Grad<double> gx,
+           hcl::Grad<double> gy, double&) const {
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      gx[k] -= 2 * g * (x[k] - y[k]);
+      gy[k] += 2 * g * (x[k] - y[k]);
+    }
+  }
+  void check_row(const char*, const char*, hcl::Index, hcl::Point<double>, double) const {
+  }
+};
+
+TEST_CASE("a similarity of the user's own, and a sum with one") {
+  const auto x = random_rows<double>(10, 3, 1, 1);
+  Matrix<double> got(10, 3), want(10, 3);
+  const hcl::NegDist2 same{hcl::Euclidean<double>{}};
+  const auto out = hcl::NtXent(Plain{}, 0.3).value_and_grad(x, got);
+  CHECK(out.value ==
+        doctest::Approx(hcl::NtXent(same, 0.3).value_and_grad(x, want).value));
+  CHECK((got - want).norm() < 1e-12 * want.norm());
+  const hcl::WeightedSum sum{0.25, Plain{}, 0.75, same};
+  CHECK(hcl::NtXent(sum, 0.3).value_and_grad(x, got).value == doctest::Approx(out.value));
+  CHECK((got - want).norm() < 1e-12 * want.norm());
 }
 
 TEST_CASE("a gradient may lie beside its rows, not upon them") {

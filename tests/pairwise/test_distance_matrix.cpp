@@ -113,6 +113,28 @@ TEST_CASE_TEMPLATE("unchecked, the same rows lose them", M, hcl::PoincareBall<fl
   CHECK_FALSE(g.allFinite());
 }
 
+TEST_CASE_TEMPLATE("a close pair has the same bits in a tile full of them and alone", M,
+                   HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
+  using T = hcl::ScalarOf<M>;
+  const M m = make<M>(0.7);
+  for (const hcl::Index d : {1, 5, 17, 40, 128}) {
+    CAPTURE(d);
+    const hcl::Index n = 60;
+    Rows<T> x(n, d), far = random_points(m, n, d, 1.0);
+    for (hcl::Index i = 0; i < n; ++i) {
+      x.row(i) = far.row(0);
+      for (hcl::Index k = 0; k < d; ++k)
+        x(i, k) *= T(1) + T(1e-7 * std::sin(double(7 * i + 3 * k)));
+    }
+    Rows<T> all(n, n), one(1, 1);
+    hcl::distance_matrix(m, x, all);
+    for (hcl::Index i = 1; i < n; ++i) {
+      hcl::distance_matrix(m, Rows<T>(x.row(0)), Rows<T>(x.row(i)), one);
+      CHECK(one(0, 0) == all(0, i));
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("symmetric to the bit, 0 on the diagonal, whatever the split", M,
                    HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
   using T = hcl::ScalarOf<M>;

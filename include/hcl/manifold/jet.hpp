@@ -96,12 +96,6 @@ template <class S>
 struct TanhcSech2 {
   S tanhc, sech2;
 };
-template <class W>
-[[nodiscard]] TanhcSech2<W> tanhc_sech2_of_square(const W& z) {
-  using std::cosh;
-  const W s = root(z), h = cosh(s);
-  return {hcl::tanhc(s), W(W(1) / h / h)};
-}
 template <class W, std::size_t N>
 [[nodiscard]] TanhcSech2<Jet<W, N>> tanhc_sech2_of_square(const Jet<W, N>& z) {
   using std::cosh;

@@ -193,7 +193,7 @@ class Sphere {
     const V gap = detail::gram_gap(a + 2, b + 2) * (a[4] + b[4]),
             beyond = V(T(1.0 / (1 << 20)));
     const V floor = V(T(1.0 / (1 << 26))) * size(gap);
-    return vselect(q < V(T(0)), V(size(q) - beyond), V(q - floor));
+    return size(q) - vselect(q < V(T(0)), vmax(beyond, floor), floor);
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {

@@ -109,8 +109,8 @@ void dense_distances_vjp(const char* where, const D& minus, BatchIn<typename D::
 
 /// out(i, j) = d(x_i, y_j); x is N x D, y M x D, out N x M. For float rows within
 /// sqrt(c) d(0, x) = 6 to 1e-6 of the exact distance of the stored points
-/// (docs/accuracy.md); with Exact{NegDist{m}} in place of m to 4 ulp. A number depends on
-/// its two rows only.
+/// (docs/accuracy.md), unless rows are closer than 1e-18, whose squares underflow; with
+/// Exact{NegDist{m}} in place of m to 4 ulp. A number depends on its two rows only.
 /// @throws std::invalid_argument (shapes, rows that are no points), before out is
 /// touched.
 template <Metric M>

@@ -235,9 +235,8 @@ class GramChords {
                    y_.original_panel(y_.block_of(t.j0), panels(thread)), all, tile_size);
       }
       const auto diff2_at = [&](Index i, Index j) {
-        return dense(t, list)
-                   ? all[i * tile_size + j]
-                   : detail::diff2_in<double, T>(row_x(t.i0 + i), row_y(t.j0 + j));
+        return dense(t, list) ? all[i * tile_size + j]
+                              : detail::diff2_pair<T>(row_x(t.i0 + i), row_y(t.j0 + j));
       };
       for (Index f = 0; f < list.count; f += wide_step) {
         const auto p = gather(t, q, list, f);

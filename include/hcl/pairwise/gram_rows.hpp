@@ -81,7 +81,12 @@ template <Similarity S>
 class GramRows {
  public:
   using T = typename S::Scalar;
-  static constexpr int stats = S::row_size;
+  static constexpr int stats = [] {
+    if constexpr (GramSimilarity<S>)
+      return S::row_size;
+    else
+      return 0;
+  }();
 
   /// @throws std::invalid_argument, naming argument, row and value, if a row is no valid
   /// point. Rows are checked before anything else happens.

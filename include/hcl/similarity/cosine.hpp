@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "hcl/manifold/chord.hpp"
 #include "hcl/similarity/concept.hpp"
@@ -11,7 +12,8 @@ namespace hcl::inline HCL_ABI {
 
 /// s(x, y) = <x, y> / (|x| |y|). In the ball and in Lorentz coordinates logmap0 is
 /// radial, so this is the cosine of the tangent vectors at the origin as well: the same
-/// rows serve cosine and distance. M says which rows are valid; a zero row throws.
+/// rows serve cosine and distance. M says which rows are valid; a zero row throws, and
+/// one whose |x|^2 is below the smallest normal number.
 template <Metric M>
 class Cosine : public detail::InnerChord<typename M::Scalar> {
  public:
@@ -42,6 +44,8 @@ class Cosine : public detail::InnerChord<typename M::Scalar> {
                  double n) const {
     detail::check_metric_row(metric_, where, arg, row, x, n);
     expect(n > 0, where, ": ", arg, " row ", row, " is zero and has no direction");
+    expect(n >= double(std::numeric_limits<Scalar>::min()), where, ": ", arg, " row ",
+           row, ": |x|^2 = ", n, " is too small for the scalar type");
   }
 
   [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {

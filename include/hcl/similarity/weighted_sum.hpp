@@ -32,9 +32,24 @@ class WeightedSum {
  public:
   using Scalar = typename S1::Scalar;
   static constexpr bool tiled = GramSimilarity<S1> && GramSimilarity<S2>;
-  static constexpr int row_size = tiled ? S1::row_size + S2::row_size : 0;
-  static constexpr int chords = S1::chords + S2::chords;
-  static constexpr bool by_differences = S1::by_differences && S2::by_differences;
+  static constexpr int row_size = [] {
+    if constexpr (tiled)
+      return S1::row_size + S2::row_size;
+    else
+      return 0;
+  }();
+  static constexpr int chords = [] {
+    if constexpr (tiled)
+      return S1::chords + S2::chords;
+    else
+      return 1;
+  }();
+  static constexpr bool by_differences = [] {
+    if constexpr (tiled)
+      return S1::by_differences && S2::by_differences;
+    else
+      return false;
+  }();
 
   /// @throws std::invalid_argument unless both weights are finite.
   WeightedSum(Scalar p, S1 s1, Scalar q, S2 s2) : p_{p}, q_{q}, s1_{s1}, s2_{s2} {
