@@ -2,6 +2,7 @@
 // chart of its spatial coordinates.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -155,18 +156,22 @@ class Lorentz {
     const double k = 1 / static_cast<double>(c_), t0 = std::sqrt(k);
     const double t = std::sqrt(k + r.n), t_m = std::sqrt(k + r.centre);
     const auto [s, s_rest] = detail::two_parts<T>((r.n - r.centre) / (t + t_m));
-    // 2 (t t_m - <x,m> - 1/c), the times less 1/sqrt(c): exact for m = 0.
+    // |x-m|^2 - s^2, or farther out 2 (t t_m - <x,m> - 1/c) with t = 1/sqrt(c) + p: what
+    // has the smaller terms, of which rounding may leave too little.
     const double p = r.n / (t + t0), p_m = r.centre / (t_m + t0);
-    const double whole = 2 * (p * p_m + t0 * (p + p_m) - r.along);
+    const double times = p * p_m + t0 * (p + p_m), near = r.from_centre + s * s;
+    const double far = times + std::abs(r.along);
+    const double whole = near < far ? r.from_centre - s * s : 2 * (times - r.along);
     const auto [e, e_rest] = detail::two_parts<T>(whole);
-    const double off = r.centre > 0 ? 4 * double(std::numeric_limits<T>::epsilon()) : 0;
+    constexpr double off = 2 * std::numeric_limits<double>::epsilon() /
+                           double(std::numeric_limits<T>::epsilon());
     return {e,
             e_rest,
             s,
             s_rest,
             1 / t,
             std::sqrt(r.from_centre),
-            0.5 * whole + off * t * t_m,
+            0.5 * whole + off * std::min(near, far),
             t};
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
