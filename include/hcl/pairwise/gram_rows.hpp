@@ -113,10 +113,7 @@ class GramRows {
       HCL_ASSERT(S::by_differences || !centre);
       panels_ = ws.take<T>(panel_bytes() / sizeof(T));
       for (auto& p : stat_) p = ws.take<T>(padded);
-      if constexpr (std::same_as<T, double>)
-        wide_ = stat_;
-      else
-        for (auto& p : wide_) p = ws.take<double>(padded);
+      for (auto& p : wide_) p = ws.take<double>(padded);
       const std::size_t block = static_cast<std::size_t>(block_ * x.cols());
       T* const scratch =
           centre ? ws.take<T>(static_cast<std::size_t>(max_threads()) * block) : nullptr;
@@ -184,7 +181,7 @@ class GramRows {
     return a;
   }
 
-  /// The same numbers in double, before they were rounded to T.
+  /// The numbers of rows about 0, in double.
   HCL_INLINE const double* wide(Index k, Index i) const {
     return wide_[std::size_t(k)] + i;
   }
@@ -215,7 +212,8 @@ class GramRows {
         norms.centre = m2;
       }
       const auto stat = s.row_stat(norms);
-      const auto wide = wide_stat(s, norms);
+      // About 0: those of a row near it would be small differences from a far centre.
+      const auto wide = wide_stat(s, {norms.n, norms.n});
       for (std::size_t k = 0; k < stat.size(); ++k) {
         wide_[k][first(b) + r] = wide[k];
         stat_[k][first(b) + r] = T(stat[k]);
