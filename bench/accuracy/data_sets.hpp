@@ -21,11 +21,12 @@ struct DataSet {
 
 /// Random directions; contrastive-like: ten classes about centres at cosine 0.7,
 /// positives at cosine 0.9; the same with one class collapsed to cosine 1 - 1e-8; all of
-/// the batch collapsed so. Lengths uniform in [1.5, 3], in a collapse equal.
+/// the batch collapsed so. Lengths uniform in [1.5, 3], in a collapse equal. At last
+/// random directions with lengths uniform in [0.02, 3]: near and far rows.
 inline std::vector<DataSet> data_sets(Eigen::Index n, Eigen::Index d) {
   std::mt19937_64 random{1};
   std::normal_distribution<double> normal;
-  std::uniform_real_distribution<double> length{1.5, 3};
+  std::uniform_real_distribution<double> length{1.5, 3}, any_length{0.02, 3};
   using Row = Eigen::VectorXd;
   const auto direction = [&] {
     return Row(Row::NullaryExpr(d, [&] { return normal(random); }).normalized());
@@ -38,17 +39,20 @@ inline std::vector<DataSet> data_sets(Eigen::Index n, Eigen::Index d) {
   std::vector<Row> centre;
   for (int k = 0; k < 10; ++k) centre.push_back(direction());
   const char* const names[] = {"random directions", "contrastive-like", "collapsed class",
-                               "collapsed batch"};
+                               "collapsed batch", "near and far"};
   std::vector<DataSet> sets;
-  for (int kind = 0; kind < 4; ++kind) {
+  for (int kind = 0; kind < 5; ++kind) {
     Matrix<float> x(n, d);
     for (Eigen::Index i = 0; i < n / 2; ++i) {
       const Row& c = centre[std::size_t(kind == 3 ? 0 : i % 10)];
       const bool collapsed = kind == 3 || (kind == 2 && i % 10 == 0);
-      const Row a = kind == 0 ? direction() : near(c, collapsed ? 1e-8 : 0.3);
-      const Row b = kind == 0 ? direction() : collapsed ? near(c, 1e-8) : near(a, 0.1);
-      const double la = collapsed ? 2 : length(random),
-                   lb = collapsed ? 2 : length(random);
+      const bool at_random = kind == 0 || kind == 4;
+      const Row a = at_random ? direction() : near(c, collapsed ? 1e-8 : 0.3);
+      const Row b = at_random ? direction() : collapsed ? near(c, 1e-8) : near(a, 0.1);
+      const auto drawn = [&] {
+        return collapsed ? 2.0 : kind == 4 ? any_length(random) : length(random);
+      };
+      const double la = drawn(), lb = drawn();
       x.row(i) = (la * a).transpose().cast<float>();
       x.row(i + n / 2) = (lb * b).transpose().cast<float>();
     }

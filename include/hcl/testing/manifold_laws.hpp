@@ -230,7 +230,8 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
       const Point<double> x = points.row(i), y = points.row(j);
       const double q = m.chord(x, y);
       std::vector<double> centre(dim, 0.0);
-      auto [a, b] = detail::gram_pair(m, x, y, centre, w, i, j);
+      const auto numbers = detail::gram_pair(m, x, y, centre, w, i, j);
+      const auto &a = numbers.first, &b = numbers.second;
       std::copy(points.row(0).begin(), points.row(0).end(), centre.begin());
       detail::gram_pair(m, x, y, centre, w, i, j);
       if (m.diff_margin(q, a.data(), b.data()) > 0)
