@@ -45,7 +45,7 @@ faults() {
 32|loss/softmax_contrast.hpp|columns not reduced|s#if (!t.diagonal \&\& y_.anchors) reduce_columns#if (false) reduce_columns#|loss/test_losses
 33|manifold/chord.hpp|a lost half in the gradient by c|s#gc = T(W(gc) + k \* n / W(2));#gc = T(W(gc) + k * n);#|manifold/test_gradients
 34|pairwise/schedule.hpp|two pairs of a round share a block|s#(r - p + circle) % circle#(r - p + circle + 1) % circle#|pairwise/test_schedule
-35|pairwise/gram_tiles.hpp|row corrections lost in dense tiles|s#corr_x\[i\] += vsum(D(u \* k.dna));##|pairwise/test_distance_matrix
+35|pairwise/row_gradients.hpp|row corrections lost in dense tiles|s#corr_x\[i\] += vsum(D(u \* k.dna));##|pairwise/test_distance_matrix
 36|manifold/lorentz.hpp|time lost from dd/dc|s#gc = T(W(gc) + g \* f.by_c - k / W(4) \* (dt / (c \* W(p.tx))) \* (dt / (c \* W(p.ty))));#gc = T(W(gc) + g * f.by_c);#|manifold/test_gradients
 37|attack/step.hpp|ascent becomes descent|s#y\[k\] += step \* T(#y[k] -= step * T(#|attack/test_attack
 38|manifold/batch.hpp|the last row of a block skipped|s#for (Index i = first; i < last; ++i) {#for (Index i = first; i + 1 < last; ++i) {#|manifold/test_batch

@@ -137,6 +137,17 @@ template <class T>
         s[2] = add_product(s[2], u, v);
       });
 }
+/// |x|^2, |y|^2 and |x + sign y|^2, the last of the differences.
+template <int sign, class T>
+[[nodiscard]] std::array<Sum<T>, 3> norms_and_square(Point<T> x, Point<T> y) {
+  return sums_of<3, Sum<T>>(
+      x.size(), [&]<class V>(std::array<V, 3>& s, std::size_t k) HCL_INLINE_LAMBDA {
+        const V u = load_sum<V>(&x[k]), v = load_sum<V>(&y[k]);
+        const V w = sign > 0 ? u + v : u - v;
+        s[0] = add_product(s[0], u, u), s[1] = add_product(s[1], v, v);
+        s[2] = add_product(s[2], w, w);
+      });
+}
 /// |x|^2 and <x, y>.
 template <class T>
 [[nodiscard]] std::array<Sum<T>, 2> norm2_and_dot(Point<T> x, Point<T> y) {

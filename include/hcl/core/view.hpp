@@ -7,6 +7,7 @@
 #include <Eigen/Core>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <type_traits>
 
@@ -89,6 +90,23 @@ void expect_shape(const char* where, const char* name, const BatchView<T>& v, In
                   Index cols) {
   expect(v.rows() == rows && v.cols() == cols, where, ": ", name, " is ", v.rows(), " x ",
          v.cols(), ", must be ", rows, " x ", cols);
+}
+
+/// @throws std::invalid_argument if a, which is written, shares numbers with b. Columns
+/// of one matrix beside each other do not.
+template <class T>
+void expect_apart(const char* where, const char* name, BatchIn<T> a, const char* other,
+                  BatchIn<T> b) {
+  if (a.rows() == 0 || b.rows() == 0) return;
+  const auto end = [](const BatchIn<T>& v) {
+    return v.data() + (v.rows() - 1) * v.stride() + v.cols();
+  };
+  const std::less<const T*> before;
+  if (!before(a.data(), end(b)) || !before(b.data(), end(a))) return;
+  const Index stride = a.stride(), step = (a.data() - b.data()) % stride;
+  const Index first = step < 0 ? step + stride : step;
+  expect(stride == b.stride() && first >= b.cols() && first + a.cols() <= stride, where,
+         ": ", name, " overlaps ", other);
 }
 
 }  // namespace hcl::inline HCL_ABI

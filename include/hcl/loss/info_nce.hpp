@@ -45,10 +45,10 @@ class InfoNce {
     expect_shape("InfoNce", "gx", gx, x.rows(), x.cols());
     expect_shape("InfoNce", "gy", gy, y.rows(), y.cols());
     for (const auto& [name, g] : {std::pair("gx", gx), std::pair("gy", gy)}) {
-      detail::expect_apart<Scalar>("InfoNce", name, g, "x", x);
-      detail::expect_apart<Scalar>("InfoNce", name, g, "y", y);
+      expect_apart<Scalar>("InfoNce", name, g, "x", x);
+      expect_apart<Scalar>("InfoNce", name, g, "y", y);
     }
-    detail::expect_apart<Scalar>("InfoNce", "gy", gy, "gx", gx);
+    expect_apart<Scalar>("InfoNce", "gy", gy, "gx", gx);
     return run(x, y, &gx, &gy, ws);
   }
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> x, BatchIn<Scalar> y,

@@ -40,7 +40,7 @@ class NtXent {
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, BatchOut<Scalar> gz,
                                   Workspace& ws) const {
     expect_shape("NtXent", "gz", gz, z.rows(), z.cols());
-    detail::expect_apart<Scalar>("NtXent", "gz", gz, "z", z);
+    expect_apart<Scalar>("NtXent", "gz", gz, "z", z);
     return run(z, &gz, ws);
   }
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, BatchOut<Scalar> gz) const {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "hcl/pairwise/gram_tiles.hpp"
 
@@ -22,23 +21,6 @@ struct LossGrad {
 };
 
 namespace detail {
-
-/// Throws if a, which is written, shares numbers with b. Columns of one matrix beside
-/// each other do not.
-template <class T>
-void expect_apart(const char* where, const char* name, BatchIn<T> a, const char* other,
-                  BatchIn<T> b) {
-  if (a.rows() == 0 || b.rows() == 0) return;
-  const auto end = [](const BatchIn<T>& v) {
-    return v.data() + (v.rows() - 1) * v.stride() + v.cols();
-  };
-  const std::less<const T*> before;
-  if (!before(a.data(), end(b)) || !before(b.data(), end(a))) return;
-  const Index stride = a.stride(), step = (a.data() - b.data()) % stride;
-  const Index first = step < 0 ? step + stride : step;
-  expect(stride == b.stride() && first >= b.cols() && first + a.cols() <= stride, where,
-         ": ", name, " overlaps ", other);
-}
 
 template <class T>
 void check_temperature(const char* where, T tau) {

@@ -45,7 +45,7 @@ class SupCon {
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, std::span<const int> labels,
                                   BatchOut<Scalar> gz, Workspace& ws) const {
     expect_shape("SupCon", "gz", gz, z.rows(), z.cols());
-    detail::expect_apart<Scalar>("SupCon", "gz", gz, "z", z);
+    expect_apart<Scalar>("SupCon", "gz", gz, "z", z);
     return run(z, labels, &gz, ws);
   }
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, std::span<const int> labels,

@@ -19,17 +19,6 @@ namespace hcl::inline HCL_ABI {
 
 namespace detail {
 
-/// |x|^2, |y|^2, |x+y|^2.
-template <class T>
-[[nodiscard]] std::array<Sum<T>, 3> norms_and_sum2(Point<T> x, Point<T> y) {
-  return sums_of<3, Sum<T>>(
-      x.size(), [&]<class V>(std::array<V, 3>& s, std::size_t k) HCL_INLINE_LAMBDA {
-        const V u = load_sum<V>(&x[k]), v = load_sum<V>(&y[k]), w = u + v;
-        s[0] = add_product(s[0], u, u), s[1] = add_product(s[1], v, v);
-        s[2] = add_product(s[2], w, w);
-      });
-}
-
 /// x (+) y = on_x x + on_sum (x+y) from a = 1 - c|x|^2, b = 1 - c|y|^2, q = |x+y|^2.
 template <class S>
 struct MobiusSum {
@@ -145,7 +134,7 @@ void mobius_add(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> x,
   using S = Sum<T>;
   HCL_ASSERT(x.size() == y.size());
   // In the width of sums 0 (+) y is y to the bit.
-  const auto [nx, ny, q] = detail::norms_and_sum2<T>(x, y);
+  const auto [nx, ny, q] = detail::norms_and_square<1, T>(x, y);
   const S c(ball.c()), a = ball.gap(nx), b = ball.gap(ny);
   const auto k = detail::mobius_sum<S>(a, b, q, c);
   const W on_x(k.on_x), on_sum(k.on_sum);
@@ -162,7 +151,7 @@ void mobius_add_vjp(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> 
                     std::type_identity_t<T>& gc) {
   using W = Wide<T>;
   HCL_ASSERT(x.size() == y.size());
-  const auto of = detail::norms_and_sum2<T>(x, y);
+  const auto of = detail::norms_and_square<1, T>(x, y);
   const auto [nx, ny, q, c] =
       detail::variables<W>(W(of[0]), W(of[1]), W(of[2]), ball.c());
   const auto k = detail::mobius_sum(detail::gap_of(W(ball.gap(of[0])), nx, c),

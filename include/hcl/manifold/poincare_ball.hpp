@@ -224,7 +224,8 @@ class PoincareBall {
   struct Pair {
     S q;
     W nx, ny, a, b, diff;
-    Pair(const PoincareBall& m, Point<T> x, Point<T> y) : Pair(m, sums(x, y)) {
+    Pair(const PoincareBall& m, Point<T> x, Point<T> y)
+        : Pair(m, detail::norms_and_square<-1, T>(x, y)) {
       HCL_ASSERT(x.size() == y.size());
     }
 
@@ -237,17 +238,6 @@ class PoincareBall {
           b(m.gap(s[1])),
           diff(s[2]) {
       HCL_ASSERT(a > W(0) && b > W(0));
-    }
-    /// |x|^2, |y|^2, |x-y|^2.
-    static std::array<S, 3> sums(Point<T> x, Point<T> y) {
-      return detail::sums_of<3, S>(
-          x.size(), [&]<class V>(std::array<V, 3>& s, std::size_t k) HCL_INLINE_LAMBDA {
-            const V u = detail::load_sum<V>(&x[k]), v = detail::load_sum<V>(&y[k]);
-            const V d = u - v;
-            s[0] = detail::add_product(s[0], u, u);
-            s[1] = detail::add_product(s[1], v, v);
-            s[2] = detail::add_product(s[2], d, d);
-          });
     }
   };
 

@@ -7,7 +7,8 @@
 #include <array>
 #include <cstdint>
 
-#include "hcl/pairwise/gram_chords.hpp"
+#include "hcl/pairwise/row_gradients.hpp"
+#include "hcl/pairwise/row_panels.hpp"
 #include "hcl/pairwise/schedule.hpp"
 
 namespace hcl::inline HCL_ABI {
@@ -37,7 +38,10 @@ class GramTiles {
         self_{&x == &y},
         schedule_{self_ ? Schedule::self(x.blocks())
                         : Schedule::cross(x.blocks(), y.blocks())},
-        pairs_{s, scale, x, y, ws} {
+        pairs_{s, scale, x, y, ws},
+        by_row_x_{x, pairs_.panels_size()},
+        by_row_y_{y, pairs_.panels_size()},
+        from_rows_{s, x, y, pairs_} {
     const auto threads = std::size_t(max_threads()), tile = std::size_t(tile_area);
     values_ = ws.take<T>(threads * tile);
     weights_ = ws.take<T>(threads * tile);
@@ -49,8 +53,8 @@ class GramTiles {
     row_x_ = ws.take<RowSums>(std::size_t(x.padded_rows()));
     row_y_ = self_ ? row_x_ : ws.take<RowSums>(std::size_t(y.padded_rows()));
     if (keep && tiled) {
-      by_row_x_ = take_panels(x, ws);
-      by_row_y_ = self_ ? by_row_x_ : take_panels(y, ws);
+      by_row_x_.keep(ws);
+      if (!self_) by_row_y_.keep(ws);
       const std::size_t bytes = tile * chords * sizeof(T);
       const std::size_t rows = x.panel_bytes() + (self_ ? 0 : y.panel_bytes());
       const std::size_t spent = std::min(ws.tile_bytes(), ws.taken() - rows);
@@ -83,8 +87,8 @@ class GramTiles {
   TileSums backward(const Weights& weights, BatchOut<T> gx, BatchOut<T> gy) {
     std::fill_n(row_x_, x_.padded_rows(), RowSums{});
     std::fill_n(row_y_, y_.padded_rows(), RowSums{});
-    pack(x_, by_row_x_);
-    if (!self_) pack(y_, by_row_y_);
+    by_row_x_.pack();
+    if (!self_) by_row_y_.pack();
     TileSums total;
     for (Index r = 0; r < schedule_.rounds(); ++r) {
       const Index n = schedule_.pairs_in_round(r);
@@ -118,16 +122,9 @@ class GramTiles {
 
  private:
   static constexpr bool tiled = Chords::tiled, exact = Chords::exact;
-  static constexpr bool by_differences = [] {
-    if constexpr (tiled)
-      return bool(S::by_differences);
-    else
-      return false;
-  }();
+  static constexpr bool by_differences = RowGradients<S>::by_differences;
   static constexpr std::size_t chords = Chords::chords;
   static constexpr Index step = Chords::step, tile_area = Chords::tile_area;
-  using D = typename Chords::D;
-  static constexpr Index wide_step = Chords::wide_step;
 
   /// Whether what a row gets of itself is written as own(a, b) h, not as h - 2 dL/dn.
   static constexpr bool has_own = requires(const S& s, const V* a) { s.own(a, a); };
@@ -158,8 +155,6 @@ class GramTiles {
     return {x_.first(bi), y_.first(bj),      x_.count(bi),
             y_.count(bj), self_ && bi == bj, values_ + thread * tile_area};
   }
-  Point<T> row_x(Index i) const { return x_.rows().row(i); }
-  Point<T> row_y(Index j) const { return y_.rows().row(j); }
 
   /// Of the columns of a tile, over its rows.
   struct ColumnSums {
@@ -253,9 +248,9 @@ class GramTiles {
     }
     if (t.diagonal) by_l /= 2, by_c /= 2;  // the diagonal tile meets each pair twice
     const bool dense = Chords::dense(t, list);
-    if (dense) pull_dense(t, q, list, w, thread, gx, gy, by_c);
+    if (dense) from_rows_.pull_dense(t, q, list, w, thread, gx, gy, by_c);
     multiply(t, column, thread, gx, gy);
-    if (!dense) pull_pairs(t, q, list, w, gx, gy, by_c);
+    if (!dense) from_rows_.pull_pairs(t, q, list, w, gx, gy, by_c);
     sums.by_l += by_l, sums.by_c += by_c;
   }
 
@@ -278,36 +273,10 @@ class GramTiles {
       by_l += double(vsum(l_sum));
     }
     if constexpr (tiled)
-      pull_dense(t, q, list, w, thread, gx, gy, by_c);
+      from_rows_.pull_dense(t, q, list, w, thread, gx, gy, by_c);
     else
-      pull_pairs(t, q, list, w, gx, gy, by_c);
+      from_rows_.pull_pairs(t, q, list, w, gx, gy, by_c);
     sums.by_l += t.diagonal ? by_l / 2 : by_l, sums.by_c += by_c;
-  }
-
-  /// The rows of a batch less m as the B of a product, for all blocks once; null if they
-  /// would take a sixteenth of the workspace from the chords: then tile by tile.
-  T* take_panels(const GramRows<S>& rows, Workspace& ws) const {
-    const std::size_t count = std::size_t(rows.blocks()) * pairs_.panels_size();
-    return count * sizeof(T) > ws.tile_bytes() / 16 ? nullptr : ws.take<T>(count);
-  }
-  void pack_block(const GramRows<S>& rows, Index block, T* panels) const {
-    const auto x = rows.rows();
-    pack_panels(rows.count(block), x.cols(), x.row(rows.first(block)).data(), x.stride(),
-                rows.centre(), panels);
-  }
-  void pack(const GramRows<S>& rows, T* by_row) const {
-    if (by_row)
-      parallel_for(rows.blocks(), [&](Index b) {
-        pack_block(rows, b, by_row + b * Index(pairs_.panels_size()));
-      });
-  }
-  const T* panels_of(const GramRows<S>& rows, const T* by_row, Index first,
-                     int thread) const {
-    const Index block = rows.block_of(first);
-    if (by_row) return by_row + block * Index(pairs_.panels_size());
-    T* const panels = pairs_.panels(thread);
-    pack_block(rows, block, panels);
-    return panels;
   }
 
   /// gx += H (y - m), gy += H^T (x - m), H = dL/dg.
@@ -315,111 +284,18 @@ class GramTiles {
                 BatchOut<T> gy) {
     const T* const h = t.l;
     const Index d = x_.rows().cols();
+    const auto& columns = self_ ? by_row_x_ : by_row_y_;
     gemm_packed(t.rows, d, t.cols, h, tile_size, Index{1},
-                panels_of(y_, by_row_y_, t.j0, thread), gx.row(t.i0).data(), gx.stride(),
+                columns.at(t.j0, pairs_.panels(thread)), gx.row(t.i0).data(), gx.stride(),
                 true);
     if (t.diagonal) return;
     gemm_packed(t.cols, d, t.rows, h, Index{1}, tile_size,
-                panels_of(x_, by_row_x_, t.i0, thread), gy.row(t.j0).data(), gy.stride(),
-                true);
+                by_row_x_.at(t.i0, pairs_.panels(thread)), gy.row(t.j0).data(),
+                gy.stride(), true);
     for (Index j = 0; j < t.cols; ++j) {
       row_y_[t.j0 + j].by_n += double(column.by_n[j]);
       row_y_[t.j0 + j].h += double(column.h[j]);
     }
-  }
-
-  /// A few listed pairs, one by one: of float rows in double, others by their vjp.
-  void pull_pairs(const Tile<T>& t, const T* q, const List& list, const T* w,
-                  BatchOut<T> gx, BatchOut<T> gy, double& by_c) const {
-    if constexpr (tiled && sizeof(T) < sizeof(double)) {
-      const auto wide = s_.wide();
-      for (Index f = 0; f < list.count; f += wide_step) {
-        const auto p = pairs_.gather(t, q, list, f);
-        const auto k = wide.logit_at(p.q.data(), p.a.data(), p.b.data());
-        double dg[std::size_t(wide_step)], dna[std::size_t(wide_step)],
-            dnb[std::size_t(wide_step)], dc[std::size_t(wide_step)];
-        vstore(dg, k.dg), vstore(dna, k.dna), vstore(dnb, k.dnb), vstore(dc, k.dc);
-        for (Index l = 0; l < p.count; ++l) {
-          const double u = double(w[p.i[l] * tile_size + p.j[l]]);
-          const auto x = row_x(t.i0 + p.i[l]), y = row_y(t.j0 + p.j[l]);
-          const auto ox = gx.row(t.i0 + p.i[l]), oy = gy.row(t.j0 + p.j[l]);
-          const double h = u * dg[l], a = 2 * u * dna[l], b = 2 * u * dnb[l];
-          for (std::size_t d = 0; d < x.size(); ++d) {
-            const double xd = double(x[d]), yd = double(y[d]);
-            const double to_y = by_differences ? yd - xd : yd;
-            const double to_x = by_differences ? xd - yd : xd;
-            ox[d] = T(double(ox[d]) + (h * to_y + a * xd));
-            oy[d] = T(double(oy[d]) + (h * to_x + b * yd));
-          }
-          by_c += u * dc[l];
-        }
-      }
-      return;
-    }
-    for (Index f = 0; f < list.count; ++f) {
-      const Index i = list.at[f] / tile_size, j = list.at[f] % tile_size;
-      T gc(0);
-      s_.vjp(row_x(t.i0 + i), row_y(t.j0 + j), w[list.at[f]], gx.row(t.i0 + i),
-             gy.row(t.j0 + j), gc);
-      by_c += double(gc);
-    }
-  }
-
-  /// Many listed pairs: the products of multiply() in double, where close rows still
-  /// differ, complete with their row corrections before they are rounded to T.
-  void pull_dense(const Tile<T>& t, const T* q, const List& list, const T* w, int thread,
-                  BatchOut<T> gx, BatchOut<T> gy, double& by_c) const {
-    const auto wide = s_.wide();
-    double* const h = pairs_.wide(thread);
-    double corr_x[tile_size] = {}, corr_y[tile_size] = {};
-    std::fill_n(h, tile_area, 0.0);
-    for (Index f = 0; f < list.count; f += wide_step) {
-      const auto p = pairs_.gather(t, q, list, f);
-      auto k = wide.logit_at(p.q.data(), p.a.data(), p.b.data());
-      if constexpr (by_differences) {  // now at fixed g
-        const D half = D(0.5) * k.dg;
-        k.dna = k.dna - half, k.dnb = k.dnb - half;
-      }
-      if (p.run) {
-        const Index i = p.i[0], j = p.j[0];
-        const D u = vload_wide<D>(w + i * tile_size + j);
-        Chords::scatter(t, p, D(u * k.dg), h);
-        corr_x[i] += vsum(D(u * k.dna));
-        double* const corr = (t.diagonal ? corr_x : corr_y) + j;
-        vstore(corr, vload<D>(corr) + u * k.dnb);
-        by_c += vsum(D(u * k.dc));
-        continue;
-      }
-      double dg[std::size_t(wide_step)], dna[std::size_t(wide_step)],
-          dnb[std::size_t(wide_step)], dc[std::size_t(wide_step)];
-      vstore(dg, k.dg), vstore(dna, k.dna), vstore(dnb, k.dnb), vstore(dc, k.dc);
-      for (Index l = 0; l < p.count; ++l) {
-        const Index i = p.i[l], j = p.j[l];
-        const double u = double(w[i * tile_size + j]);
-        h[i * tile_size + j] = u * dg[l];
-        if (t.diagonal) h[j * tile_size + i] = u * dg[l];
-        corr_x[i] += u * dna[l];
-        (t.diagonal ? corr_x : corr_y)[j] += u * dnb[l];
-        by_c += u * dc[l];
-      }
-    }
-    double* const rows = h + tile_area;
-    const Index d = x_.rows().cols();
-    double* const out = rows + tile_size * d;
-    const auto add = [&](Index n, const auto& x, Index first, const double* corr,
-                         BatchOut<T> g) {
-      for (Index i = 0; i < n; ++i)
-        for (Index k = 0; k < d; ++k)
-          g(first + i, k) = T(double(g(first + i, k)) + out[i * d + k] +
-                              2 * corr[i] * double(x(first + i, k)));
-    };
-    Chords::widen(t.cols, y_.rows(), t.j0, rows);
-    gemm<double>(t.rows, d, t.cols, h, tile_size, 1, rows, d, out, d, false);
-    add(t.rows, x_.rows(), t.i0, corr_x, gx);
-    if (t.diagonal) return;
-    Chords::widen(t.rows, x_.rows(), t.i0, rows);
-    gemm<double>(t.cols, d, t.rows, h, 1, tile_size, rows, d, out, d, false);
-    add(t.cols, y_.rows(), t.j0, corr_y, gy);
   }
 
   /// What is the row's own: by differences sum_j h_ij ((y_j - m) - (x_i - m)) +
@@ -445,8 +321,9 @@ class GramTiles {
   bool self_;
   Schedule schedule_;
   Chords pairs_;
+  RowPanels<S> by_row_x_, by_row_y_;
+  RowGradients<S> from_rows_;
   T *values_, *weights_, *chords_, *cache_ = nullptr;
-  T *by_row_x_ = nullptr, *by_row_y_ = nullptr;
   std::uint16_t* lists_;
   RowSums *row_x_, *row_y_;
   Index* flagged_;
