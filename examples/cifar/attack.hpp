@@ -73,7 +73,7 @@ struct Classifier {
 /// Attacks n images in place where loss(x, gx) gives one value for all of them.
 template <class Loss>
 void attack_batch(const Attack& a, float* x, Index n, Index image, std::uint64_t seed,
-                  const Loss& loss) {
+                  hcl::AttackWorkspace<float>& ws, const Loss& loss) {
   const auto objective = [&](hcl::BatchIn<float> in, hcl::BatchOut<float> gx,
                              std::span<float> values) {
     std::ranges::fill(values, loss(in.data(), gx.data()));
@@ -83,15 +83,15 @@ void attack_batch(const Attack& a, float* x, Index n, Index image, std::uint64_t
                                   .step_size = a.step_size,
                                   .seed = seed,
                                   .keep = hcl::Keep::batch},
-           hcl::BatchOut<float>(x, n, image), {});
+           hcl::BatchOut<float>(x, n, image), {}, ws);
 }
 
 /// Training-time attack on a classifier by the cross-entropy alone: every row keeps its
-/// worst.
+/// worst. g is scratch, n x classes.
 inline void attack_classifier(Model& model, const Attack& a, float* x, Index n,
-                              std::span<const std::int32_t> labels, std::uint64_t seed) {
+                              std::span<const std::int32_t> labels, std::uint64_t seed,
+                              Matrix& g, hcl::AttackWorkspace<float>& ws) {
   const Index classes = model.outputs();
-  Matrix g(n, classes);
   const auto objective = [&](hcl::BatchIn<float> in, hcl::BatchOut<float> gx,
                              std::span<float> loss) {
     const float* const y = model.forward(in.data(), n, cnn::Mode::frozen);
@@ -102,7 +102,7 @@ inline void attack_classifier(Model& model, const Attack& a, float* x, Index n,
   hcl::pgd(
       objective, hcl::Threat<float>{.epsilon = a.epsilon},
       hcl::PgdOptions<float>{.steps = a.steps, .step_size = a.step_size, .seed = seed},
-      hcl::BatchOut<float>(x, n, model.pixels()), {});
+      hcl::BatchOut<float>(x, n, model.pixels()), {}, ws);
 }
 
 }  // namespace cifar

@@ -44,6 +44,36 @@ inline Matrix encode_all(Model& model, const cnn::Dataset& data, bool head) {
   return out;
 }
 
+/// Outputs of the head for the images, averaged over views: as they are and mirrored,
+/// half of the weight; the same moved by a pixel down right and up left (edges mirrored),
+/// the other half.
+inline Matrix encode_views(Model& model, const cnn::Dataset& data) {
+  const int h = data.height, w = data.width, c = data.channels;
+  const Index image = Index(c) * h * w, d = model.outputs();
+  Matrix out = Matrix::Zero(data.size(), d);
+  cnn::Buffer<float> view(eval_batch * image);
+  const auto within = [](int k, int n) {
+    return k < 0 ? -k : k >= n ? 2 * n - 2 - k : k;
+  };
+  each_batch(data, [&](Index first, Index n, const float* x) {
+    for (const int move : {0, -1, 1})
+      for (const bool mirror : {false, true}) {
+        hcl::parallel_for(n, [&](Index i) {
+          for (int y = 0; y < h; ++y)
+            for (int k = 0; k < w; ++k) {
+              const int from = within((mirror ? w - 1 - k : k) + move, w);
+              std::copy_n(x + i * image + (within(y + move, h) * w + from) * c, c,
+                          view.data() + i * image + (y * w + k) * c);
+            }
+        });
+        const float* const logits = model.forward(view.data(), n, cnn::Mode::eval);
+        const float weight = move == 0 ? 0.25F : 0.125F;
+        for (Index k = 0; k < n * d; ++k) out.data()[first * d + k] += weight * logits[k];
+      }
+  });
+  return out;
+}
+
 inline int largest(const float* x, Index n) {
   return int(std::max_element(x, x + n) - x);
 }

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
       "generated images"};
   app.option_defaults()->always_capture_default();
   app.require_subcommand(1);
+  app.set_config("--recipe", "", "file of options, as in examples/cifar/recipes");
 
   auto* const main =
       app.add_subcommand("main", "train, probe, attack, show, and a table");
@@ -35,7 +36,8 @@ int main(int argc, char** argv) {
   }
   for (auto* c : {main, train}) {
     c->add_option("--task", o.task, "ssl, supcon or ce");
-    c->add_option("--net", o.net.net, "small, tiny, plain, resnet9, resnet18, resnet20");
+    c->add_option("--net", o.net.net,
+                  "small, tiny, plain, resnet9, resnet18, resnet20, airbench");
     c->add_option("--width", o.net.width,
                   "channels of the first layer, 0 for the net's own");
     c->add_option("--dim", o.net.outputs, "of the embedding");
@@ -50,11 +52,17 @@ int main(int argc, char** argv) {
     c->add_option("--temperature", g.temperature);
     c->add_option("--optimizer", t.optimizer, "sgd, adamw, lars");
     c->add_option("--lr", t.lr, "peak learning rate");
+    c->add_option("--momentum", t.momentum, "sgd only");
     c->add_option("--weight-decay", t.weight_decay);
+    c->add_option("--schedule", t.schedule, "of the rate: cosine, triangle");
+    c->add_flag("--lookahead", t.lookahead, "keep a slow copy of the network");
+    c->add_option("--logit-scale", o.net.logit_scale, "cross-entropy only");
     c->add_option("--smoothing", t.smoothing, "of the labels, cross-entropy only");
     c->add_option("--warm-up", t.warm_up, "epochs");
-    c->add_option("--augment", t.augment,
-                  "simclr; crop: shift and flip only; auto: crop for ce, else simclr");
+    c->add_option(
+        "--augment", t.augment,
+        "simclr; crop: shift and flip only; translate: less of it; auto: crop for "
+        "ce, else simclr");
     c->add_flag("--robust", t.robust, "train on attacked images");
     c->add_option("--robust-epsilon", robust_epsilon, "of that attack, in 1/255");
     c->add_option("--robust-steps", t.attack.steps);

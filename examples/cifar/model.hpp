@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cnn/models.hpp"
+#include "cnn/whiten.hpp"
 
 namespace cifar {
 
@@ -19,6 +20,7 @@ struct Architecture {
   Index channels = 3, side = 32;
   Index outputs = 128;     ///< embedding dimension, or classes
   bool projection = true;  ///< projection head; else one linear layer
+  float logit_scale = 1;   ///< of the linear layer
 };
 
 /// Normalisation, encoder and head. Normalisation is inside, so attacks act on pixels.
@@ -29,9 +31,17 @@ class Model {
         encoder_{cnn::make_net(a.net, a.channels, a.width)},
         features_{encoder_.plan({1, a.side, a.side, a.channels}).image()},
         head_{a.projection ? cnn::projection_head(features_, features_, a.outputs)
-                           : cnn::linear_head(features_, a.outputs)} {
+                           : cnn::linear_head(features_, a.outputs, a.logit_scale)} {
     encoder_.init(seed);
     head_.init(seed + 1);
+  }
+
+  /// Sets the first convolution from the first training images, if it is a fixed one.
+  void whiten(const cnn::Dataset& train) {
+    for (const auto& b : encoder_.buffers())
+      if (b.name == "0.conv.weight")
+        cnn::whiten(train, 5000, mean, deviation, 3,
+                    Index(b.value.size()) / (9 * arch_.channels), b.value);
   }
 
   [[nodiscard]] const Architecture& architecture() const { return arch_; }

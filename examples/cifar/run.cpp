@@ -35,6 +35,10 @@ nlohmann::json describe(const Options& o) {
           {"batch", t.batch},
           {"optimizer", t.optimizer},
           {"lr", t.lr},
+          {"momentum", t.momentum},
+          {"schedule", t.schedule},
+          {"lookahead", t.lookahead},
+          {"logit_scale", o.net.logit_scale},
           {"weight_decay", t.weight_decay},
           {"smoothing", t.smoothing},
           {"warm_up", t.warm_up},
@@ -114,6 +118,7 @@ void train(Options& o, const cnn::Split& data) {
   complete(o, data.train);
   fs::create_directories(o.out);
   Model model(o.net, o.train.seed);
+  model.whiten(data.train);
   Trainer trainer(model, data.train, o.train);
   const fs::path file = o.out / "checkpoint.safetensors";
   const auto config = describe(o);
@@ -140,23 +145,28 @@ void train(Options& o, const cnn::Split& data) {
       o.task.c_str(), o.net.net.c_str(), model.size(), o.train.epochs,
       trainer.steps_an_epoch(), o.train.batch);
   std::ofstream log(o.out / "log.jsonl", std::ios::app);
-  const auto start = std::chrono::steady_clock::now();
+  using Clock = std::chrono::steady_clock;
+  double seconds = 0;  // of training, in this run
   Progress bar("train", long(trainer.steps()), long(trainer.step()));
   while (trainer.step() < trainer.steps() && !interrupted) {
+    const auto start = Clock::now();
     trainer.run_step();
+    seconds += std::chrono::duration<double>(Clock::now() - start).count();
     bar.show(long(trainer.step()), "loss " + std::to_string(trainer.mean_loss()));
     const bool epoch_done = trainer.step() % trainer.steps_an_epoch() == 0;
     if (epoch_done) {
-      const double s =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       nlohmann::json line{{"epoch", trainer.step() / trainer.steps_an_epoch()},
                           {"step", trainer.step()},
                           {"loss", trainer.mean_loss()},
                           {"c", trainer.geometry().c},
-                          {"seconds", s}};
-      if (o.train.task == Task::cross_entropy)
+                          {"seconds", seconds}};
+      if (o.train.task == Task::cross_entropy) {
         line["test_accuracy"] =
             accuracy(encode_all(model, data.test, true), data.test.labels);
+        if (trainer.step() == trainer.steps())
+          line["test_accuracy_of_views"] =
+              accuracy(encode_views(model, data.test), data.test.labels);
+      }
       log << line.dump() << std::endl;
       std::printf("%s\n", line.dump().c_str());
       std::fflush(stdout);
@@ -180,11 +190,12 @@ Trained load_trained(const Options& o, const cnn::Dataset& like) {
   Options of;
   of.task = c.at("task");
   of.net.net = c.at("net"), of.net.width = c.at("width"),
-  of.net.outputs = c.at("outputs");
+  of.net.outputs = c.at("outputs"), of.net.logit_scale = c.at("logit_scale");
   auto& t = of.train;
   t.geometry = {c.at("manifold"), c.at("similarity"), c.at("form"),
                 c.at("c"),        c.at("clip"),       c.at("temperature")};
   t.optimizer = c.at("optimizer"), t.batch = c.at("batch");
+  t.lookahead = c.at("lookahead");
   complete(of, like);
   hcl::expect(c.at("channels") == like.channels, file.string(), ": trained on images of ",
               c.at("channels").dump(), " channels, these have ", like.channels);

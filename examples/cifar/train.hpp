@@ -25,9 +25,13 @@ struct TrainOptions {
   Index epochs = 10,
         batch = 256;  ///< samples a step; the contrastive tasks see two views of each
   std::string optimizer = "sgd";  ///< sgd, adamw, lars
-  float lr = 0.2F, weight_decay = 5e-4F, smoothing = 0.1F;
-  double warm_up = 1;            ///< epochs
-  std::string augment = "auto";  ///< simclr, crop; auto is crop for cross-entropy only
+  float lr = 0.2F, momentum = 0.9F, weight_decay = 5e-4F, smoothing = 0.1F;
+  std::string schedule = "cosine";  ///< cosine; triangle from 0.2 lr by lr to 0.07 lr
+  double warm_up = 1;               ///< epochs
+  bool lookahead = false;
+  /// simclr; crop: up to 4 pixels, flips; translate: up to 2, flips alternate; auto is
+  /// crop for cross-entropy, else simclr.
+  std::string augment = "auto";
   bool robust = false;
   Attack attack{.steps = 3, .step_size = 4.0F / 255};
   std::uint64_t seed = 1;
@@ -44,12 +48,12 @@ class Trainer {
         data_{data},
         o_{o},
         steps_an_epoch_{data.size() / o.batch},
-        optimizer_{make_optimizer()},
-        rate_{.peak = o.lr,
-              .warm_up = Index(o.warm_up * double(steps_an_epoch_)),
-              .total = o.epochs * steps_an_epoch_} {
-    hcl::expect(o.augment == "auto" || o.augment == "simclr" || o.augment == "crop",
-                "augment '", o.augment, "': known are auto, simclr, crop");
+        optimizer_{make_optimizer()} {
+    hcl::expect(o.augment == "auto" || o.augment == "simclr" || o.augment == "crop" ||
+                    o.augment == "translate",
+                "augment '", o.augment, "': known are auto, simclr, crop, translate");
+    hcl::expect(o.schedule == "cosine" || o.schedule == "triangle", "schedule '",
+                o.schedule, "': known are cosine, triangle");
     hcl::expect(steps_an_epoch_ > 0, "train: batch ", o.batch, " is larger than the ",
                 data.size(), " training images");
     const Index most = rows();
@@ -59,10 +63,13 @@ class Trainer {
     other_grad_.resize(most, model_.outputs());
     losses_.resize(std::size_t(most));
     if (contrastive()) objective_ = make_objective(o_.geometry);
+    if (o.lookahead) lookahead_ = std::make_unique<cnn::Lookahead>(model_.state());
+    if (o.augment == "translate")
+      supervised_ = {.pad = 2, .reflect = true, .alternate = true};
   }
 
   [[nodiscard]] Index step() const { return step_; }
-  [[nodiscard]] Index steps() const { return rate_.total; }
+  [[nodiscard]] Index steps() const { return o_.epochs * steps_an_epoch_; }
   [[nodiscard]] Index steps_an_epoch() const { return steps_an_epoch_; }
   [[nodiscard]] const Geometry& geometry() const { return o_.geometry; }
   [[nodiscard]] const Objective* objective() const { return objective_.get(); }
@@ -81,8 +88,13 @@ class Trainer {
     if (!std::isfinite(loss))
       throw std::runtime_error("train: step " + std::to_string(step_) + ": the loss is " +
                                std::to_string(loss));
-    optimizer_->step(rate_(step_));
+    optimizer_->step(rate());
     loss_sum_ += loss, ++loss_count_, ++step_;
+    if (lookahead_ && step_ == steps())
+      lookahead_->update(1);
+    else if (lookahead_ && step_ % 5 == 0)  // as K. Jordan 2024, arXiv:2404.00498
+      lookahead_->update(
+          float(std::pow(0.95, 5) * std::pow(double(step_) / double(steps()), 3)));
   }
 
   /// Parameters, statistics and optimiser state, by name.
@@ -91,6 +103,8 @@ class Trainer {
     std::size_t i = 0;
     for (const auto& b : optimizer_->state())
       all.push_back({"optimizer." + std::to_string(i++) + "." + b.name, b.value});
+    if (lookahead_)
+      all.insert(all.end(), lookahead_->state().begin(), lookahead_->state().end());
     all.push_back({"objective.c", {&o_.geometry.c, 1}});
     return all;
   }
@@ -106,13 +120,22 @@ class Trainer {
 
  private:
   [[nodiscard]] bool contrastive() const { return o_.task != Task::cross_entropy; }
+  [[nodiscard]] float rate() const {
+    const auto warm_up = Index(o_.warm_up * double(steps_an_epoch_));
+    if (o_.schedule == "triangle")
+      return cnn::TriangleSchedule{o_.lr, 0.2F * o_.lr, 0.07F * o_.lr, warm_up,
+                                   steps()}(step_);
+    return cnn::CosineSchedule{
+        .peak = o_.lr, .warm_up = warm_up, .total = steps()}(step_);
+  }
   [[nodiscard]] Index rows() const {
     return contrastive() ? o_.batch * (o_.robust ? 3 : 2) : o_.batch;
   }
   std::unique_ptr<cnn::Optimizer> make_optimizer() const {
     if (o_.optimizer == "sgd")
-      return std::make_unique<cnn::Sgd>(model_.params(),
-                                        cnn::SgdOptions{.weight_decay = o_.weight_decay});
+      return std::make_unique<cnn::Sgd>(
+          model_.params(),
+          cnn::SgdOptions{.momentum = o_.momentum, .weight_decay = o_.weight_decay});
     if (o_.optimizer == "adamw")
       return std::make_unique<cnn::AdamW>(
           model_.params(), cnn::AdamWOptions{.weight_decay = o_.weight_decay});
@@ -155,7 +178,7 @@ class Trainer {
     const Index n = o_.batch;
     if (o_.robust)
       attack_classifier(model_, o_.attack, x_.data(), n, labels_,
-                        o_.seed + std::uint64_t(step_));
+                        o_.seed + std::uint64_t(step_), grad_, attack_ws_);
     const float* const y = model_.forward(x_.data(), n, cnn::Mode::train);
     const double loss = cnn::cross_entropy(n, model_.outputs(), y, labels_, o_.smoothing,
                                            losses_.data(), grad_.data());
@@ -176,7 +199,7 @@ class Trainer {
     model_.backward(grad_.data(), nullptr, n, true);
     if (o_.learn_c) {  // a step in log c, kept within a factor of ten of its start
       float& c = o_.geometry.c;
-      c *= std::exp(-0.1F * rate_(step_) * std::clamp(c * out.grad_c, -1.0F, 1.0F));
+      c *= std::exp(-0.1F * rate() * std::clamp(c * out.grad_c, -1.0F, 1.0F));
       c = std::clamp(c, first_c_ / 10, first_c_ * 10);
       objective_ = make_objective(o_.geometry);
     }
@@ -209,12 +232,13 @@ class Trainer {
     const Index b = o_.batch, d = model_.outputs(), view = b * model_.pixels();
     float* const attacked = x_.data() + 2 * view;
     std::copy_n(x_.data(), view, attacked);
-    Matrix z(2 * b, d), g(2 * b, d);
+    Matrix &z = attacked_, &g = other_grad_;
+    z.resize(2 * b, d), g.resize(2 * b, d);
     const float* const other = model_.forward(x_.data() + view, b, cnn::Mode::frozen);
     std::copy_n(other, b * d, z.data() + b * d);
     const std::span<const int> labels(labels_.data(), std::size_t(2 * b));
     attack_batch(o_.attack, attacked, b, model_.pixels(), o_.seed + std::uint64_t(step_),
-                 [&](const float* x, float* gx) {
+                 attack_ws_, [&](const float* x, float* gx) {
                    const float* const y = model_.forward(x, b, cnn::Mode::frozen);
                    std::copy_n(y, b * d, z.data());
                    const auto out = objective_->value_and_grad(
@@ -230,13 +254,14 @@ class Trainer {
   TrainOptions o_;
   Index steps_an_epoch_;
   std::unique_ptr<cnn::Optimizer> optimizer_;
-  cnn::CosineSchedule rate_;
   cnn::SimclrAugment simclr_;
   cnn::SupervisedAugment supervised_;
   bool strong_ = o_.augment == "simclr" || (o_.augment == "auto" && contrastive());
   std::unique_ptr<Objective> objective_;
+  std::unique_ptr<cnn::Lookahead> lookahead_;
   cnn::Buffer<float> x_;
-  Matrix grad_, other_grad_;
+  Matrix grad_, other_grad_, attacked_;
+  hcl::AttackWorkspace<float> attack_ws_;
   std::vector<float> losses_;
   std::vector<std::int32_t> labels_;
   std::vector<Index> order_;

@@ -14,10 +14,14 @@
 
 namespace cnn {
 
-/// Pads by `pad` zeros, crops at random, flips; pixels to [0, 1].
+/// Pads, crops at random, flips; pixels to [0, 1].
 struct SupervisedAugment {
   int pad = 4;
   float flip = 0.5F;
+  bool reflect = false;  ///< What is padded: the image mirrored at its edge, not zeros.
+  /// Flip in an odd stream what is not in an even one (K. Jordan 2024, arXiv:2404.00498,
+  /// section 3.6).
+  bool alternate = false;
 
   /// out: samples.size() x h x w x c. stream is the epoch, or whatever else makes views
   /// differ.
@@ -28,12 +32,18 @@ struct SupervisedAugment {
       Random rng{seed, stream, std::uint64_t(sample)};
       const int h = data.height, w = data.width, c = data.channels;
       const int dy = rng.below(2 * pad + 1) - pad, dx = rng.below(2 * pad + 1) - pad;
-      const bool mirror = rng.chance(flip);
+      Random coin{seed, ~std::uint64_t{0}, std::uint64_t(sample)};
+      const bool mirror =
+          alternate ? coin.chance(flip) != (stream % 2 == 1) : rng.chance(flip);
       const std::uint8_t* const in = data.image(sample);
       float* const to = out + i * data.image_size();
+      const auto within = [this](int k, int n) {
+        if (!reflect) return k;
+        return k < 0 ? -k : k >= n ? 2 * n - 2 - k : k;
+      };
       for (int y = 0; y < h; ++y)
         for (int x = 0; x < w; ++x) {
-          const int sy = y + dy, sx = (mirror ? w - 1 - x : x) + dx;
+          const int sy = within(y + dy, h), sx = within((mirror ? w - 1 - x : x) + dx, w);
           const bool inside = sy >= 0 && sy < h && sx >= 0 && sx < w;
           for (int k = 0; k < c; ++k)
             to[(y * w + x) * c + k] =

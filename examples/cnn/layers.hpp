@@ -23,11 +23,15 @@ class Layer {
   virtual ~Layer() = default;
 
   /// Allocates for inputs of this shape; returns that of the output.
-  virtual Shape plan(const Shape& in, Scratch<float>& scratch) = 0;
+  virtual Shape plan(const Shape& in, Shared& shared) = 0;
   /// y of the first n images of x.
   virtual const float* forward(const float* x, Index n, Mode mode) = 0;
   /// gx = gradient by x (skipped if null), weight gradients += (if wanted).
   virtual void backward(const float* gy, float* gx, bool weights) = 0;
+  /// The steps it is made of: itself, or those inside.
+  virtual void flatten(std::vector<Layer*>& steps) { steps.push_back(this); }
+  /// Whether it has parameters to train.
+  [[nodiscard]] virtual bool learns() const { return false; }
   /// True if gx may be gy.
   [[nodiscard]] virtual bool in_place() const { return false; }
   /// Side of the windows if this is a max pooling, else 0.
@@ -39,21 +43,36 @@ class Layer {
 };
 using LayerPtr = std::unique_ptr<Layer>;
 
+/// How a convolution starts: normal, of variance 2 / (k k ci) (He et al. 2015); dirac, of
+/// variance 1 / (3 k k ci), but that the first ci channels pass their input on; fixed:
+/// normal, and never trained.
+enum class Start { normal, dirac, fixed };
+
 /// k x k convolution without a bias (a batch norm follows), zero padding k / 2; by
 /// Winograd's products where they fit, else direct.
 class Conv : public Layer {
  public:
-  Conv(Index ci, Index co, Index k, Index stride)
+  Conv(Index ci, Index co, Index k, Index stride, Start start = Start::normal)
       : s_{0, 0, 0, ci, co, k, stride},
-        w_{"weight", k * k * ci * co, 0, std::sqrt(2.0F / float(k * k * ci)), true} {
+        w_{"weight", k * k * ci * co, 0,
+           std::sqrt((start == Start::dirac ? 1.0F / 3 : 2.0F) / float(k * k * ci)),
+           true} {
     hcl::expect(ci > 0 && co > 0 && k > 0 && k % 2 == 1 && stride > 0, "Conv: ", ci,
                 " -> ", co, " channels, kernel ", k, ", stride ", stride,
                 ": kernels must be odd");
+    w_.trained = start != Start::fixed;
+    if (start == Start::dirac)
+      w_.adjust = [=](Buffer<float>& w) {
+        for (Index o = 0; o < std::min(ci, co); ++o)
+          for (Index tap = 0; tap < k * k; ++tap)
+            for (Index i = 0; i < ci; ++i)
+              w[(tap * ci + i) * co + o] = tap == k * k / 2 && i == o ? 1.0F : 0.0F;
+      };
   }
-  Shape plan(const Shape& in, Scratch<float>& scratch) override {
+  Shape plan(const Shape& in, Shared& shared) override {
     hcl::expect(in.c == s_.ci, "Conv: input has ", in.c, " channels, must be ", s_.ci);
     s_.n = in.n, s_.h = in.h, s_.w = in.w;
-    scratch_ = &scratch;
+    scratch_ = &shared.scratch;
     y_.resize({in.n, s_.oh(), s_.ow(), s_.co});
     return y_.shape;
   }
@@ -67,6 +86,7 @@ class Conv : public Layer {
   }
   void backward(const float* gy, float* gx, bool weights) override {
     const float* const w = w_.value.data();
+    weights = weights && learns();
     if (winograd_fits<float>(s_)) {
       if (weights) winograd_backward_weights(s_, x_, gy, w_.grad.data(), *scratch_);
       if (gx != nullptr) winograd_backward_input(s_, gy, w, gx, *scratch_);
@@ -80,6 +100,7 @@ class Conv : public Layer {
     w_.name = at + "conv.weight";
     params.push_back(&w_);
   }
+  [[nodiscard]] bool learns() const override { return w_.trained; }
 
  private:
   ConvShape s_;
@@ -89,15 +110,20 @@ class Conv : public Layer {
   Scratch<float>* scratch_ = nullptr;
 };
 
-/// Batch normalisation over images and pixels, then ReLU if wanted, then the max pooling
+struct NormOptions {
+  float momentum = 0.1F, eps = 1e-5F;
+  bool scale = true;   ///< Train the scale; it is 1 otherwise.
+  float shift_lr = 1;  ///< Of the shift, times the learning rate.
+};
+
+/// Batch normalisation over images and pixels, then the activation, then the max pooling
 /// that it took over.
 class BatchNorm : public Layer {
  public:
-  BatchNorm(Index c, bool relu, float momentum = 0.1F, float eps = 1e-5F)
+  BatchNorm(Index c, Activation activation, const NormOptions& options = {})
       : c_{c},
-        relu_{relu},
-        momentum_{momentum},
-        eps_{eps},
+        activation_{activation},
+        o_{options},
         scale_{"scale", c, 1, 0, false},
         shift_{"shift", c, 0, 0, false},
         run_mean_(c),
@@ -105,12 +131,14 @@ class BatchNorm : public Layer {
         mean_(c),
         rstd_(c) {
     std::fill_n(run_var_.data(), c, 1.0F);
+    std::fill_n(scale_.value.data(), c, 1.0F);
+    shift_.lr_scale = options.shift_lr;
   }
-  Shape plan(const Shape& in, Scratch<float>& scratch) override {
+  Shape plan(const Shape& in, Shared& shared) override {
     hcl::expect(in.c == c_, "BatchNorm: input has ", in.c, " channels, must be ", c_);
     hcl::expect(in.h >= pool_ && in.w >= pool_, "MaxPool: window ", pool_,
                 " for an image of ", in.h, " x ", in.w);
-    scratch_ = &scratch;
+    scratch_ = &shared.scratch;
     in_ = in;
     y_.resize({in.n, in.h / pool_, in.w / pool_, in.c});
     return y_.shape;
@@ -124,48 +152,51 @@ class BatchNorm : public Layer {
       batch_moments(rows_, c_, x, mean_.data(), rstd_.data(), *scratch_);
       const float unbias = rows_ > 1 ? float(double(rows_) / double(rows_ - 1)) : 1.0F;
       for (Index j = 0; j < c_; ++j) {
-        run_mean_[j] += momentum_ * (mean_[j] - run_mean_[j]);
-        run_var_[j] += momentum_ * (rstd_[j] * unbias - run_var_[j]);
+        run_mean_[j] += o_.momentum * (mean_[j] - run_mean_[j]);
+        run_var_[j] += o_.momentum * (rstd_[j] * unbias - run_var_[j]);
       }
     }
-    for (float& v : rstd_) v = 1 / std::sqrt(v + eps_);  // held the variance until here
+    for (float& v : rstd_) v = 1 / std::sqrt(v + o_.eps);  // held the variance until here
     if (pool_ > 1)
       norm_pool_forward(in_, pool_, channels(), x, y_.data.data());
     else
-      norm_forward(rows_, c_, relu_, channels(), x, y_.data.data());
+      norm_forward(rows_, c_, activation_, channels(), x, y_.data.data());
     return y_.data.data();
   }
   void backward(const float* gy, float* gx, bool weights) override {
-    const NormGrads<float> grads{weights ? scale_.grad.data() : nullptr,
+    const NormGrads<float> grads{weights && o_.scale ? scale_.grad.data() : nullptr,
                                  weights ? shift_.grad.data() : nullptr};
     if (pool_ > 1)
       norm_pool_backward(in_, pool_, fixed_, channels(), x_, y_.data.data(), gy, gx,
                          grads, *scratch_);
     else
-      norm_backward(rows_, c_, relu_, fixed_, channels(), x_, gy, gx, grads, *scratch_);
+      norm_backward(rows_, c_, activation_, fixed_, channels(), x_, gy, gx, grads,
+                    *scratch_);
   }
   [[nodiscard]] bool in_place() const override { return pool_ == 1; }
   bool absorb_pool(Index window) override {
-    if (!relu_ || pool_ > 1) return false;
+    if (activation_ != Activation::relu || pool_ > 1) return false;
     pool_ = window;
     return true;
   }
   void collect(const std::string& at, std::vector<Param*>& params,
                std::vector<NamedBuffer>& buffers) override {
     scale_.name = at + "bn.scale", shift_.name = at + "bn.shift";
-    params.insert(params.end(), {&scale_, &shift_});
+    if (o_.scale) params.push_back(&scale_);
+    params.push_back(&shift_);
     const auto size = std::size_t(c_);
     buffers.push_back({at + "bn.mean", {run_mean_.data(), size}});
     buffers.push_back({at + "bn.var", {run_var_.data(), size}});
   }
+  [[nodiscard]] bool learns() const override { return true; }
 
  private:
   [[nodiscard]] NormChannels<float> channels() const {
     return {scale_.value.data(), shift_.value.data(), mean_.data(), rstd_.data()};
   }
   Index c_;
-  bool relu_;
-  float momentum_, eps_;
+  Activation activation_;
+  NormOptions o_;
   Param scale_, shift_;
   Buffer<float> run_mean_, run_var_, mean_, rstd_;
   Index pool_ = 1;
@@ -177,11 +208,36 @@ class BatchNorm : public Layer {
   Scratch<float>* scratch_ = nullptr;
 };
 
+/// y = a(x).
+class Activate : public Layer {
+ public:
+  explicit Activate(Activation a) : a_{a} {}
+  Shape plan(const Shape& in, Shared&) override {
+    y_.resize(in);
+    return in;
+  }
+  const float* forward(const float* x, Index n, Mode) override {
+    x_ = x, n_ = n;
+    activation_forward(a_, n * y_.shape.image(), x, y_.data.data());
+    return y_.data.data();
+  }
+  void backward(const float* gy, float* gx, bool) override {
+    if (gx != nullptr) activation_backward(a_, n_ * y_.shape.image(), x_, gy, gx);
+  }
+  [[nodiscard]] bool in_place() const override { return true; }
+
+ private:
+  Activation a_;
+  Index n_ = 0;
+  Tensor y_;
+  const float* x_ = nullptr;
+};
+
 /// Max over k x k windows; k = 0: over the whole image.
 class MaxPool : public Layer {
  public:
   explicit MaxPool(Index k) : k_{k} {}
-  Shape plan(const Shape& in, Scratch<float>&) override {
+  Shape plan(const Shape& in, Shared&) override {
     hcl::expect(k_ > 0 ? in.h >= k_ && in.w >= k_ : in.h == in.w, "MaxPool: window ", k_,
                 " for an image of ", in.h, " x ", in.w);
     in_ = in;
@@ -210,7 +266,7 @@ class MaxPool : public Layer {
 /// Mean over the pixels.
 class MeanPool : public Layer {
  public:
-  Shape plan(const Shape& in, Scratch<float>&) override {
+  Shape plan(const Shape& in, Shared&) override {
     in_ = in;
     y_.resize({in.n, 1, 1, in.c});
     return y_.shape;
@@ -229,27 +285,33 @@ class MeanPool : public Layer {
   Tensor y_;
 };
 
-/// y = x w + bias on flattened images.
+/// y = scale (x w + bias) on flattened images.
 class Linear : public Layer {
  public:
-  Linear(Index in, Index out, bool bias)
+  Linear(Index in, Index out, bool bias, float scale = 1)
       : in_{in},
         out_{out},
+        scale_{scale},
         w_{"weight", in * out, 0, std::sqrt((bias ? 1.0F : 2.0F) / float(in)), true},
         bias_{"bias", bias ? out : 0, 0, 0, false} {}
-  Shape plan(const Shape& in, Scratch<float>& scratch) override {
+  Shape plan(const Shape& in, Shared& shared) override {
     hcl::expect(in.image() == in_, "Linear: input has ", in.image(), " numbers, must be ",
                 in_);
-    scratch_ = &scratch;
+    scratch_ = &shared.scratch;
     y_.resize({in.n, 1, 1, out_});
     return y_.shape;
   }
   const float* forward(const float* x, Index n, Mode) override {
     x_ = x, n_ = n;
     linear_forward(n, in_, out_, x, w_.value.data(), bias(bias_.value), y_.data.data());
+    if (scale_ != 1) scaled(y_.data.data(), y_.data.data());
     return y_.data.data();
   }
   void backward(const float* gy, float* gx, bool weights) override {
+    if (scale_ != 1) {
+      gy_.ensure(y_.shape.size());
+      gy = scaled(gy, gy_.data());
+    }
     if (weights)
       linear_backward_weights(n_, in_, out_, x_, gy, w_.grad.data(), bias(bias_.grad));
     if (gx != nullptr)
@@ -261,12 +323,19 @@ class Linear : public Layer {
     params.push_back(&w_);
     if (bias_.value.size() > 0) params.push_back(&bias_);
   }
+  [[nodiscard]] bool learns() const override { return true; }
 
  private:
   static float* bias(const Buffer<float>& b) { return b.size() > 0 ? b.data() : nullptr; }
+  const float* scaled(const float* from, float* to) const {
+    for (Index i = 0; i < n_ * out_; ++i) to[i] = scale_ * from[i];
+    return to;
+  }
   Index in_, out_, n_ = 0;
+  float scale_;
   Param w_, bias_;
   Tensor y_;
+  Buffer<float> gy_;
   const float* x_ = nullptr;
   Scratch<float>* scratch_ = nullptr;
 };

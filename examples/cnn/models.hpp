@@ -83,8 +83,32 @@ inline Net plain(Index channels = 3, Index width = 32) {
              maxpool2(),       cbr(2 * w, 4 * w), maxpool2()};
 }
 
-/// The network of that name: tiny, small, resnet9, resnet18, resnet20, plain; width 0 is
-/// its own.
+/// A net of the kind of K. Jordan's airbench94 (2024, arXiv:2404.00498), with 3 x 3
+/// whitening and padded images: 4 width features. The first convolution is fixed, to be
+/// set by whiten().
+inline Net airbench(Index channels = 3, Index width = 64) {
+  const Index w = width, first = 32;
+  const auto conv = [](Index ci, Index co) {
+    return std::make_unique<Conv>(ci, co, 3, 1, Start::dirac);
+  };
+  const auto norm = [](Index c) {
+    return std::make_unique<BatchNorm>(
+        c, Activation::gelu,
+        NormOptions{.momentum = 0.4F, .eps = 1e-12F, .scale = false, .shift_lr = 64});
+  };
+  const auto group = [&](Index ci, Index co) {
+    return sequential(conv(ci, co), maxpool2(), norm(co), conv(co, co), norm(co));
+  };
+  return Net{std::make_unique<Conv>(channels, first, 3, 1, Start::fixed),
+             gelu(),
+             group(first, w),
+             group(w, 4 * w),
+             group(4 * w, 4 * w),
+             global_max()};
+}
+
+/// The network of that name: tiny, small, resnet9, resnet18, resnet20, plain, airbench;
+/// width 0 is its own.
 /// @throws std::invalid_argument for another name.
 inline Net make_net(const std::string& name, Index channels, Index width = 0) {
   if (name == "tiny") return tiny(channels, width > 0 ? width : 8);
@@ -93,17 +117,18 @@ inline Net make_net(const std::string& name, Index channels, Index width = 0) {
   if (name == "resnet20") return resnet20(channels, width > 0 ? width : 16);
   if (name == "resnet18") return resnet18(channels, width > 0 ? width : 64);
   if (name == "plain") return plain(channels, width > 0 ? width : 32);
+  if (name == "airbench") return airbench(channels, width > 0 ? width : 64);
   hcl::fail("make_net: no network '", name,
-            "', known are tiny, small, resnet9, resnet18, resnet20, plain");
+            "', known are tiny, small, resnet9, resnet18, resnet20, plain, airbench");
 }
 
 /// The projection head of SimCLR and SupCon: linear, batch norm, ReLU, linear.
 inline Net projection_head(Index features, Index hidden, Index out) {
   return Net{linear(features, hidden, false), bn_relu(hidden), linear(hidden, out)};
 }
-/// The classifier: one linear layer.
-inline Net linear_head(Index features, Index classes) {
-  return Net{linear(features, classes)};
+/// The classifier: one linear layer, its logits times scale.
+inline Net linear_head(Index features, Index classes, float scale = 1) {
+  return Net{std::make_unique<Linear>(features, classes, scale == 1, scale)};
 }
 
 }  // namespace cnn

@@ -11,27 +11,31 @@
 
 namespace cnn {
 
-/// Layers one after the other. Gradients alternate between two buffers, or stay in one
-/// where a layer can work in place. A layer that can take over the max pooling after it
-/// does: it is skipped then, and keeps its number.
+/// Layers one after the other, those of a Sequential among them in its place. Gradients
+/// alternate between two buffers, or stay in one where a layer can work in place. A layer
+/// that can take over the max pooling after it does: it is skipped then, and keeps its
+/// number.
 class Sequential : public Layer {
  public:
   explicit Sequential(std::vector<LayerPtr> layers) : layers_{std::move(layers)} {
     hcl::expect(!layers_.empty(), "Sequential: no layers");
     for (const auto& layer : layers_) {
       const Index window = layer->window();
+      learns_ = learns_ || layer->learns();
       if (window == 0 || active_.empty() || !active_.back()->absorb_pool(window))
-        active_.push_back(layer.get());
+        layer->flatten(active_);
     }
   }
-  Shape plan(const Shape& in, Scratch<float>& scratch) override {
+  Shape plan(const Shape& in, Shared& shared) override {
+    Shared::Depth depth(shared);
+    shared_ = &shared, depth_ = depth.number();
     Shape s = in;
     Index most = 0;
     for (Layer* layer : active_) {
       if (layer != active_.front()) most = std::max(most, s.size());
-      s = layer->plan(s, scratch);
+      s = layer->plan(s, shared);
     }
-    for (auto& g : grads_) g.ensure(most);
+    for (const std::size_t k : {0U, 1U}) depth.ensure(k, most);
     return s;
   }
   const float* forward(const float* x, Index n, Mode mode) override {
@@ -39,20 +43,26 @@ class Sequential : public Layer {
     return x;
   }
   void backward(const float* gy, float* gx, bool weights) override {
-    if (gx == nullptr && !weights) return;
+    if (gx == nullptr && !(weights && learns_)) return;
     int mine = -1;  // the buffer gy is in; -1: the caller's, not to be written to
-    for (std::size_t i = active_.size(); i-- > 0;) {
-      if (i == 0) {
+    // Without gx the first that learns ends it.
+    std::size_t last = 0;
+    while (gx == nullptr && !active_[last]->learns()) ++last;
+    for (std::size_t i = active_.size(); i-- > last;) {
+      if (i == last) {
         active_[i]->backward(gy, gx, weights);
         return;
       }
       if (mine < 0 || !active_[i]->in_place()) mine = mine == 0 ? 1 : 0;
-      float* const to = grads_[std::size_t(mine)].data();
+      float* const to = shared_->gradient(depth_, std::size_t(mine));
       active_[i]->backward(gy, to, weights);
       gy = to;
     }
   }
-  bool absorb_pool(Index window) override { return active_.back()->absorb_pool(window); }
+  [[nodiscard]] bool learns() const override { return learns_; }
+  void flatten(std::vector<Layer*>& steps) override {
+    steps.insert(steps.end(), active_.begin(), active_.end());
+  }
   void collect(const std::string& at, std::vector<Param*>& params,
                std::vector<NamedBuffer>& buffers) override {
     for (std::size_t i = 0; i < layers_.size(); ++i)
@@ -62,7 +72,9 @@ class Sequential : public Layer {
  private:
   std::vector<LayerPtr> layers_;
   std::vector<Layer*> active_;  // those that no other does the work of
-  std::array<Buffer<float>, 2> grads_;
+  bool learns_ = false;
+  const Shared* shared_ = nullptr;
+  std::size_t depth_ = 0;
 };
 
 /// y = x + branch(x), or relu(shortcut(x) + branch(x)).
@@ -70,15 +82,17 @@ class Residual : public Layer {
  public:
   Residual(LayerPtr branch, LayerPtr shortcut, bool relu)
       : branch_{std::move(branch)}, shortcut_{std::move(shortcut)}, relu_{relu} {}
-  Shape plan(const Shape& in, Scratch<float>& scratch) override {
+  Shape plan(const Shape& in, Shared& shared) override {
+    Shared::Depth depth(shared);
+    shared_ = &shared, depth_ = depth.number();
     in_ = in;
-    y_.resize(branch_->plan(in, scratch));
-    const Shape other = shortcut_ ? shortcut_->plan(in, scratch) : in;
+    y_.resize(branch_->plan(in, shared));
+    const Shape other = shortcut_ ? shortcut_->plan(in, shared) : in;
     hcl::expect(other == y_.shape, "Residual: branch gives ", y_.shape.h, " x ",
                 y_.shape.w, " x ", y_.shape.c, ", shortcut ", other.h, " x ", other.w,
                 " x ", other.c);
-    if (relu_) masked_.ensure(y_.shape.size());
-    if (shortcut_) other_.ensure(in.size());
+    if (relu_) depth.ensure(0, y_.shape.size());
+    if (shortcut_) depth.ensure(1, in.size());
     return y_.shape;
   }
   const float* forward(const float* x, Index n, Mode mode) override {
@@ -89,19 +103,24 @@ class Residual : public Layer {
     return y_.data.data();
   }
   void backward(const float* gy, float* gx, bool weights) override {
+    float* const masked = shared_->gradient(depth_, 0);
+    float* const other = gx != nullptr ? shared_->gradient(depth_, 1) : nullptr;
     if (relu_) {
-      relu_backward(n_ * y_.shape.image(), y_.data.data(), gy, masked_.data());
-      gy = masked_.data();
+      activation_backward(Activation::relu, n_ * y_.shape.image(), y_.data.data(), gy,
+                          masked);
+      gy = masked;
     }
     branch_->backward(gy, gx, weights);
-    if (shortcut_)
-      shortcut_->backward(gy, gx != nullptr ? other_.data() : nullptr, weights);
-    if (gx != nullptr) add(n_ * in_.image(), gx, shortcut_ ? other_.data() : gy, gx);
+    if (shortcut_) shortcut_->backward(gy, other, weights);
+    if (gx != nullptr) add(n_ * in_.image(), gx, shortcut_ ? other : gy, gx);
   }
   void collect(const std::string& at, std::vector<Param*>& params,
                std::vector<NamedBuffer>& buffers) override {
     branch_->collect(at + "branch.", params, buffers);
     if (shortcut_) shortcut_->collect(at + "shortcut.", params, buffers);
+  }
+  [[nodiscard]] bool learns() const override {
+    return branch_->learns() || (shortcut_ && shortcut_->learns());
   }
 
  private:
@@ -110,7 +129,8 @@ class Residual : public Layer {
   Shape in_;
   Index n_ = 0;
   Tensor y_;
-  Buffer<float> masked_, other_;
+  const Shared* shared_ = nullptr;
+  std::size_t depth_ = 0;
 };
 
 inline LayerPtr conv3x3(Index ci, Index co, Index stride = 1) {
@@ -119,8 +139,11 @@ inline LayerPtr conv3x3(Index ci, Index co, Index stride = 1) {
 inline LayerPtr conv1x1(Index ci, Index co, Index stride = 1) {
   return std::make_unique<Conv>(ci, co, 1, stride);
 }
-inline LayerPtr bn(Index c) { return std::make_unique<BatchNorm>(c, false); }
-inline LayerPtr bn_relu(Index c) { return std::make_unique<BatchNorm>(c, true); }
+inline LayerPtr bn(Index c) { return std::make_unique<BatchNorm>(c, Activation::none); }
+inline LayerPtr bn_relu(Index c) {
+  return std::make_unique<BatchNorm>(c, Activation::relu);
+}
+inline LayerPtr gelu() { return std::make_unique<Activate>(Activation::gelu); }
 inline LayerPtr maxpool(Index k) { return std::make_unique<MaxPool>(k); }
 inline LayerPtr maxpool2() { return maxpool(2); }
 inline LayerPtr global_max() { return maxpool(0); }
@@ -149,14 +172,19 @@ class Net {
   template <class... Layers>
   explicit Net(LayerPtr first, Layers... rest)
       : body_{sequential(std::move(first), std::move(rest)...)},
-        scratch_{std::make_unique<Scratch<float>>()} {
-    body_->collect("", params_, buffers_);
+        shared_{std::make_unique<Shared>()} {
+    body_->collect("", all_, buffers_);
+    for (Param* p : all_)
+      if (p->trained)
+        params_.push_back(p);
+      else
+        buffers_.push_back({p->name, {p->value.data(), std::size_t(p->value.size())}});
   }
 
   /// Starting values, each parameter from its own stream of (seed, place).
   void init(std::uint64_t seed) {
-    for (std::size_t i = 0; i < params_.size(); ++i) {
-      Param& p = *params_[i];
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      Param& p = *all_[i];
       std::mt19937_64 rng{seed * 0x9E3779B97F4A7C15U + i + 1};
       const auto uniform = [&] { return (double(rng() >> 11) + 0.5) * 0x1p-53; };
       for (float& v :
@@ -165,6 +193,7 @@ class Net {
         const double angle = 2 * std::numbers::pi * uniform();
         v = p.init_mean + p.init_std * float(radius * std::cos(angle));
       }
+      if (p.adjust) p.adjust(p.value);
     }
   }
 
@@ -173,7 +202,7 @@ class Net {
     hcl::expect(in.n > 0 && in.h > 0 && in.w > 0, "Net::plan: ", in.n, " images of ",
                 in.h, " x ", in.w);
     in_ = in;
-    out_ = body_->plan(in, *scratch_);
+    out_ = body_->plan(in, *shared_);
     return out_;
   }
 
@@ -206,8 +235,8 @@ class Net {
 
  private:
   LayerPtr body_;
-  std::unique_ptr<Scratch<float>> scratch_;
-  std::vector<Param*> params_;
+  std::unique_ptr<Shared> shared_;
+  std::vector<Param*> all_, params_;  // the latter are trained
   std::vector<NamedBuffer> buffers_;
   Shape in_, out_;
 };

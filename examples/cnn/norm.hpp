@@ -1,7 +1,7 @@
-// examples/cnn/norm.hpp - batch normalisation, with ReLU if wanted, of a rows x c matrix
-// (any n, h, w).
+// examples/cnn/norm.hpp - batch normalisation and an activation of a rows x c matrix (any
+// n, h, w).
 //
-//   y = relu(scale * (x - mean) * rstd + shift),  rstd = 1 / sqrt(var + eps)
+//   y = a(scale * (x - mean) * rstd + shift),  rstd = 1 / sqrt(var + eps)
 //
 // Partial sums belong to fixed chunks of rows and are combined in order, whatever the
 // threads.
@@ -9,21 +9,11 @@
 
 #include <cmath>
 
-#include "hcl/core/simd.hpp"
-#include "tensor.hpp"
+#include "activation.hpp"
 
 namespace cnn {
 
 namespace detail {
-
-/// f<V>(j) for vectors of channels, then for single ones.
-template <class T, class F>
-HCL_INLINE void over_channels(Index c, const F& f) {
-  Index j = 0;
-  for (; j + hcl::lanes<T> <= c; j += hcl::lanes<T>)
-    f.template operator()<hcl::Pack<T>>(j);
-  for (; j < c; ++j) f.template operator()<T>(j);
-}
 
 inline constexpr Index norm_chunk = 256;
 inline Index norm_chunks(Index rows) { return (rows + norm_chunk - 1) / norm_chunk; }
@@ -75,21 +65,23 @@ void batch_moments(Index rows, Index c, const T* x, T* mean, T* var,
   }
 }
 
-/// y = [relu](scale (x - mean) rstd + shift) for rows x c numbers. y may be x.
+/// y = a(scale (x - mean) rstd + shift) for rows x c numbers. y may be x.
 template <class T>
-void norm_forward(Index rows, Index c, bool relu, const NormChannels<T>& p, const T* x,
+void norm_forward(Index rows, Index c, Activation a, const NormChannels<T>& p, const T* x,
                   T* y) {
   using namespace detail;
-  hcl::parallel_for(norm_chunks(rows), [&](Index b) {
-    const Index end = std::min(rows, (b + 1) * norm_chunk);
-    for (Index r = b * norm_chunk; r < end; ++r)
-      over_channels<T>(c, [&]<class V>(Index j) {
-        const V x_hat = (hcl::vload<V>(x + r * c + j) - hcl::vload<V>(p.mean + j)) *
-                        hcl::vload<V>(p.rstd + j);
-        const V z =
-            hcl::vfma(x_hat, hcl::vload<V>(p.scale + j), hcl::vload<V>(p.shift + j));
-        hcl::vstore(y + r * c + j, relu ? hcl::vmax(z, V(T(0))) : z);
-      });
+  with_activation(a, [&]<Activation A>() {
+    hcl::parallel_for(norm_chunks(rows), [&](Index b) {
+      const Index end = std::min(rows, (b + 1) * norm_chunk);
+      for (Index r = b * norm_chunk; r < end; ++r)
+        over_channels<T>(c, [&]<class V>(Index j) {
+          const V x_hat = (hcl::vload<V>(x + r * c + j) - hcl::vload<V>(p.mean + j)) *
+                          hcl::vload<V>(p.rstd + j);
+          const V z =
+              hcl::vfma(x_hat, hcl::vload<V>(p.scale + j), hcl::vload<V>(p.shift + j));
+          hcl::vstore(y + r * c + j, activate<A>(z));
+        });
+    });
   });
 }
 
@@ -112,10 +104,8 @@ void norm_sums(Index chunks, Index rows, Index c, bool fixed, const T* parts, T*
       sum += double(parts[b * 2 * c + j]);
       dot += double(parts[(b * 2 + 1) * c + j]);
     }
-    if (grads.scale != nullptr) {
-      grads.scale[j] += T(dot);
-      grads.shift[j] += T(sum);
-    }
+    if (grads.scale != nullptr) grads.scale[j] += T(dot);
+    if (grads.shift != nullptr) grads.shift[j] += T(sum);
     if (!fixed) {
       means[j] = T(sum / double(rows));
       means[c + j] = T(dot / double(rows));
@@ -123,33 +113,22 @@ void norm_sums(Index chunks, Index rows, Index c, bool fixed, const T* parts, T*
   }
 }
 
-}  // namespace detail
-
-/// With g = gy where y > 0 (without relu: gy), x^ = (x - mean) rstd, means over all rows:
-///   batch statistics:  gx = scale rstd (g - mean(g) - x^ mean(g x^)),
-///   fixed ones:        gx = scale rstd g,
-///   gscale += sum(g x^), gshift += sum(g).
-/// y > 0 is found from x again: one array less to read. gx is overwritten and may be gy.
-template <class T>
-void norm_backward(Index rows, Index c, bool relu, bool fixed, const NormChannels<T>& p,
-                   const T* x, const T* gy, T* gx, NormGrads<T> grads,
-                   Scratch<T>& scratch) {
-  using namespace detail;
+template <Activation A, class T>
+void norm_backward(Index rows, Index c, bool fixed, const NormChannels<T>& p, const T* x,
+                   const T* gy, T* gx, NormGrads<T> grads, Scratch<T>& scratch) {
   const Index chunks = norm_chunks(rows);
   scratch.ensure(0, (chunks + 1) * 2 * c);
   T* const mean_g = scratch.whole() + chunks * 2 * c;  // then mean(g x^)
-  const auto masked = [&]<class V>(Index at, Index j, const V& hat) {
-    const V g = hcl::vload<V>(gy + at);
-    if (!relu) return g;
+  const auto slope = [&]<class V>(Index at, Index j, const V& hat) {
     const V z = hcl::vfma(hat, hcl::vload<V>(p.scale + j), hcl::vload<V>(p.shift + j));
-    return hcl::vselect(z > V(T(0)), g, V(T(0)));
+    return activate_vjp<A>(z, hcl::vload<V>(gy + at));
   };
   const auto x_hat = [&]<class V>(Index at, Index j) {
     return (hcl::vload<V>(x + at) - hcl::vload<V>(p.mean + j)) *
            hcl::vload<V>(p.rstd + j);
   };
   std::fill_n(mean_g, 2 * c, T(0));
-  if (!fixed || grads.scale != nullptr) {
+  if (!fixed || grads.scale != nullptr || grads.shift != nullptr) {
     hcl::parallel_for(chunks, [&](Index b) {
       const Index begin = b * norm_chunk, end = std::min(rows, begin + norm_chunk);
       T* const part = scratch.whole() + b * 2 * c;
@@ -157,7 +136,7 @@ void norm_backward(Index rows, Index c, bool relu, bool fixed, const NormChannel
         V sum(T(0)), dot(T(0));
         for (Index r = begin; r < end; ++r) {
           const V hat = x_hat.template operator()<V>(r * c + j, j);
-          const V g = masked(r * c + j, j, hat);
+          const V g = slope(r * c + j, j, hat);
           sum = sum + g;
           dot = hcl::vfma(g, hat, dot);
         }
@@ -174,12 +153,28 @@ void norm_backward(Index rows, Index c, bool relu, bool fixed, const NormChannel
       over_channels<T>(c, [&]<class V>(Index j) {
         const Index at = r * c + j;
         const V hat = x_hat.template operator()<V>(at, j);
-        V g = masked(at, j, hat);
+        V g = slope(at, j, hat);
         if (!fixed)
           g = g - hcl::vload<V>(mean_g + j) - hat * hcl::vload<V>(mean_g + c + j);
         hcl::vstore(gx + at,
                     g * (hcl::vload<V>(p.scale + j) * hcl::vload<V>(p.rstd + j)));
       });
+  });
+}
+
+}  // namespace detail
+
+/// With g = gy a'(z), z = scale x^ + shift, x^ = (x - mean) rstd, means over all rows:
+///   batch statistics:  gx = scale rstd (g - mean(g) - x^ mean(g x^)),
+///   fixed ones:        gx = scale rstd g,
+///   gscale += sum(g x^), gshift += sum(g).
+/// z is found from x again: one array less to read. gx is overwritten and may be gy.
+template <class T>
+void norm_backward(Index rows, Index c, Activation a, bool fixed,
+                   const NormChannels<T>& p, const T* x, const T* gy, T* gx,
+                   NormGrads<T> grads, Scratch<T>& scratch) {
+  detail::with_activation(a, [&]<Activation A>() {
+    detail::norm_backward<A>(rows, c, fixed, p, x, gy, gx, grads, scratch);
   });
 }
 

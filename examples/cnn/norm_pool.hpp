@@ -82,7 +82,7 @@ void norm_pool_backward(const Shape& s, Index k, bool fixed, const NormChannels<
   scratch.ensure(0, (lines + 1) * 2 * c);
   T* const mean_g = scratch.whole() + lines * 2 * c;  // then mean(g x^)
   std::fill_n(mean_g, 2 * c, T(0));
-  if (!fixed || grads.scale != nullptr) {
+  if (!fixed || grads.scale != nullptr || grads.shift != nullptr) {
     hcl::parallel_for(lines, [&](Index line) {
       T* const part = scratch.whole() + line * 2 * c;
       std::fill_n(part, 2 * c, T(0));

@@ -1,9 +1,10 @@
-// examples/cnn/optim.hpp - SGD, AdamW and LARS over a list of parameters, and the cosine
-// schedule.
+// examples/cnn/optim.hpp - SGD, AdamW and LARS over a list of parameters, lookahead, and
+// schedules of the learning rate.
 #pragma once
 
 #include <cmath>
 #include <numbers>
+#include <ranges>
 #include <vector>
 
 #include "tensor.hpp"
@@ -146,6 +147,48 @@ class Lars : public Optimizer {
  private:
   LarsOptions o_;
   std::vector<Buffer<float>> v_;
+};
+
+/// A slow copy of everything a network keeps, which now and then takes a part of the way
+/// to it and hands it back (Zhang et al. 2019, arXiv:1907.08610).
+class Lookahead {
+ public:
+  explicit Lookahead(std::vector<NamedBuffer> fast) : fast_{std::move(fast)} {
+    for (const auto& f : fast_) {
+      slow_.emplace_back(Index(f.value.size()));
+      std::ranges::copy(f.value, slow_.back().begin());
+      state_.push_back({"lookahead." + f.name, {slow_.back().data(), f.value.size()}});
+    }
+  }
+  /// slow = keep slow + (1 - keep) fast, then fast = slow.
+  void update(float keep) {
+    hcl::parallel_for(Index(fast_.size()), [&](Index i) {
+      float *fast = fast_[std::size_t(i)].value.data(),
+            *slow = slow_[std::size_t(i)].data();
+      for (Index k = 0; k < slow_[std::size_t(i)].size(); ++k)
+        fast[k] = slow[k] += (1 - keep) * (fast[k] - slow[k]);
+    });
+  }
+  [[nodiscard]] const std::vector<NamedBuffer>& state() const { return state_; }
+
+ private:
+  std::vector<NamedBuffer> fast_, state_;
+  std::vector<Buffer<float>> slow_;
+};
+
+/// Learning rate of step 0 .. total - 1: linear from first up to peak at step warm_up,
+/// then linear down to last at step total.
+struct TriangleSchedule {
+  float peak = 0.1F, first = 0, last = 0;
+  Index warm_up = 0, total = 1;
+  [[nodiscard]] float operator()(Index step) const {
+    const bool rising = step < warm_up;
+    const Index begin = rising ? 0 : warm_up, end = rising ? warm_up : total;
+    const float done =
+        end > begin ? std::min(1.0F, float(step - begin) / float(end - begin)) : 1.0F;
+    const float from = rising ? first : peak, to = rising ? peak : last;
+    return from + (to - from) * done;
+  }
 };
 
 /// Learning rate of step 0 .. total - 1: linear from peak / warm_up up to peak within the

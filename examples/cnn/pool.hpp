@@ -84,23 +84,9 @@ void mean_pool_backward(const Shape& s, const T* gy, T* gx) {
 /// call: ga = gb = gy.
 template <class T>
 void add(Index size, const T* a, const T* b, T* y, bool relu = false) {
-  constexpr Index chunk = 1 << 14;
-  hcl::parallel_for((size + chunk - 1) / chunk, [&](Index t) {
-    const Index begin = t * chunk;
-    detail::over_channels<T>(std::min(chunk, size - begin), [&]<class V>(Index j) {
-      const V sum = hcl::vload<V>(a + begin + j) + hcl::vload<V>(b + begin + j);
-      hcl::vstore(y + begin + j, relu ? hcl::vmax(sum, V(T(0))) : sum);
-    });
-  });
-}
-
-/// gx = gy where y > 0, the backward of y = max(x, 0). In place if wanted.
-template <class T>
-void relu_backward(Index size, const T* y, const T* gy, T* gx) {
-  constexpr Index chunk = 1 << 14;
-  hcl::parallel_for((size + chunk - 1) / chunk, [&](Index t) {
-    const Index end = std::min(size, (t + 1) * chunk);
-    for (Index i = t * chunk; i < end; ++i) gx[i] = y[i] > T(0) ? gy[i] : T(0);
+  detail::over_numbers<T>(size, [&]<class V>(Index j) {
+    const V sum = hcl::vload<V>(a + j) + hcl::vload<V>(b + j);
+    hcl::vstore(y + j, relu ? hcl::vmax(sum, V(T(0))) : sum);
   });
 }
 

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <new>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -99,6 +102,8 @@ struct Param {
         init_std = 0;  ///< Starts normal; a standard deviation of 0 is a constant.
   float lr_scale = 1;  ///< Times the learning rate.
   bool decay = true;   ///< False for biases and the scales of a batch norm.
+  bool trained = true;
+  std::function<void(Buffer<float>&)> adjust;  ///< Last change to the starting values.
 
   Param(std::string name_, Index size, float mean, float std, bool decay_)
       : name{std::move(name_)},
@@ -134,6 +139,42 @@ class Scratch {
  private:
   Buffer<T> threads_, whole_;
   Index stride_ = 0;
+};
+
+/// What the layers of a network share: scratch, and the gradients on their way back, two
+/// buffers for each depth of nesting. A layer's two are free again when its backward
+/// returns, so layers beside each other have the same.
+class Shared {
+ public:
+  Scratch<float> scratch;
+
+  /// While a layer plans its inner layers; nested as they are.
+  class Depth {
+   public:
+    explicit Depth(Shared& s) : shared_{s}, number_{s.depth_++} {
+      if (number_ == s.gradients_.size()) s.gradients_.emplace_back();
+    }
+    Depth(const Depth&) = delete;
+    Depth& operator=(const Depth&) = delete;
+    ~Depth() { --shared_.depth_; }
+    /// Buffer k of this depth will hold as many numbers.
+    void ensure(std::size_t k, Index size) {
+      auto& g = shared_.gradients_[number_][k];
+      g.ensure(std::max(size, g.size()));
+    }
+    [[nodiscard]] std::size_t number() const { return number_; }
+
+   private:
+    Shared& shared_;
+    std::size_t number_;
+  };
+  [[nodiscard]] float* gradient(std::size_t depth, std::size_t k) const {
+    return gradients_[depth][k].data();
+  }
+
+ private:
+  std::vector<std::array<Buffer<float>, 2>> gradients_;
+  std::size_t depth_ = 0;
 };
 
 /// train: batch statistics, running ones are updated. eval: running statistics. frozen:

@@ -14,6 +14,7 @@
 
 #include "cnn/augment.hpp"
 #include "cnn/generate.hpp"
+#include "cnn/whiten.hpp"
 
 namespace {
 
@@ -215,6 +216,43 @@ TEST_CASE("the generator repeats itself, for any number of images, and is balanc
   CHECK_THROWS_AS(cnn::generate(other), std::invalid_argument);
 }
 
+TEST_CASE(
+    "whitening: outputs of patches are uncorrelated, and come with their negatives") {
+  const auto data = cnn::generate_images({.seed = 4}, 0, 40);
+  constexpr cnn::Index k = 3, c = 3, co = 16, n = k * k * c;
+  constexpr float mean = 0.4F, deviation = 0.3F;
+  std::vector<float> w(n * co);
+  cnn::whiten(data, 25, mean, deviation, k, co, w, 0);
+  Eigen::MatrixXd moments = Eigen::MatrixXd::Zero(co, co);
+  Eigen::VectorXd y(co);
+  double count = 0;
+  for (cnn::Index i = 0; i < 25; ++i)
+    for (cnn::Index r = 0; r + k <= 32; ++r)
+      for (cnn::Index x = 0; x + k <= 32; ++x) {
+        y.setZero();
+        for (cnn::Index a = 0; a < k; ++a)
+          for (cnn::Index b = 0; b < k * c; ++b)
+            for (cnn::Index o = 0; o < co; ++o)
+              y(o) += double(w[std::size_t((a * k * c + b) * co + o)]) *
+                      (double(data.image(i)[((r + a) * 32 + x) * c + b]) / 255 -
+                       double(mean)) /
+                      double(deviation);
+        moments += y * y.transpose();
+        count += 1;
+      }
+  moments /= count;
+  Eigen::MatrixXd want = Eigen::MatrixXd::Identity(co, co);
+  want.topRightCorner(co / 2, co / 2) = -want.topLeftCorner(co / 2, co / 2);
+  want.bottomLeftCorner(co / 2, co / 2) = -want.topLeftCorner(co / 2, co / 2);
+  CHECK((moments - want).cwiseAbs().maxCoeff() < 1e-4);
+  CHECK_THROWS_AS(cnn::whiten(data, 25, mean, deviation, k, 15, w),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(cnn::whiten(data, 25, mean, deviation, k, 60, w),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(cnn::whiten(data, 25, mean, deviation, 5, co, w),
+                  std::invalid_argument);
+}
+
 TEST_CASE("augmentation: identity, range, independence of threads and of the batch") {
   const auto colour = cnn::generate_images({.seed = 9}, 0, 24);
   const auto gray = [&] {
@@ -251,6 +289,16 @@ TEST_CASE("augmentation: identity, range, independence of threads and of the bat
     const auto mirror = views(flipped, *data, samples, 1, 0);
     const int c = data->channels;
     CHECK(mirror[std::size_t(c)] == doctest::Approx(plain[std::size_t(30 * c)]));
+
+    // What one epoch flips the next does not; mirrored edges leave no zeros.
+    const cnn::SupervisedAugment translate{.pad = 0, .reflect = true, .alternate = true};
+    const auto even = views(translate, *data, samples, 1, 4),
+               odd = views(translate, *data, samples, 1, 5);
+    const auto width = std::size_t(32 * c);
+    for (std::size_t line = 0; line < even.size(); line += width)
+      for (std::size_t x = 0; x < 32; ++x)
+        CHECK(even[line + x * std::size_t(c)] == odd[line + (31 - x) * std::size_t(c)]);
+    CHECK(even == views(translate, *data, samples, 1, 6));
 
     const auto check = [&](const auto& augment) {
       const auto out = views(augment, *data, samples, 1, 0);

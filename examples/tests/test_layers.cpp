@@ -11,6 +11,7 @@
 
 namespace {
 
+using cnn::Activation;
 using cnn::Buffer;
 using cnn::ConvShape;
 using cnn::Index;
@@ -56,6 +57,14 @@ void check_gradient(Buffer<double>& x, const Buffer<double>& grad, Index stride,
     CAPTURE(i);
     CHECK(grad[i] == doctest::Approx((up - down) / (2 * h)).epsilon(1e-6).scale(1));
   }
+}
+
+double activated(Activation a, double z) {
+  constexpr double k = 0.79788456080286536;  // sqrt(2 / pi)
+  if (a == Activation::relu) return std::max(z, 0.0);
+  if (a == Activation::gelu)
+    return 0.5 * z * (1 + std::tanh(k * (z + 0.044715 * z * z * z)));
+  return z;
 }
 
 // Calls f(x index, w index, y index) for every product of the convolution.
@@ -131,10 +140,10 @@ TEST_CASE("convolution in all directions is its definition") {
 }
 
 TEST_CASE("batch norm: forward, and gradients against central differences") {
-  for (const bool relu : {false, true})
+  for (const auto act : {Activation::none, Activation::relu, Activation::gelu})
     for (const bool fixed : {false, true})
       for (const Index rows : {Index{5}, Index{300}}) {
-        CAPTURE(relu);
+        CAPTURE(int(act));
         CAPTURE(fixed);
         const Index c = 19;
         auto x = noise(rows * c, 1), scale = noise(c, 2), shift = noise(c, 3);
@@ -150,7 +159,7 @@ TEST_CASE("batch norm: forward, and gradients against central differences") {
             cnn::batch_moments(rows, c, x.data(), mean.data(), rstd.data(), scratch);
             for (double& v : rstd) v = 1 / std::sqrt(v + 1e-5);
           }
-          cnn::norm_forward(rows, c, relu, p, x.data(), y.data());
+          cnn::norm_forward(rows, c, act, p, x.data(), y.data());
           return dot(r, y.data());
         };
         forward();
@@ -163,17 +172,17 @@ TEST_CASE("batch norm: forward, and gradients against central differences") {
           if (!fixed)
             CHECK(rstd[j] == doctest::Approx(1 / std::sqrt(v + 1e-5)).epsilon(1e-12));
           const double z = (x[j] - mean[j]) * rstd[j] * scale[j] + shift[j];
-          CHECK(y[j] == doctest::Approx(relu ? std::max(z, 0.0) : z));
+          CHECK(y[j] == doctest::Approx(activated(act, z)).epsilon(1e-12));
         }
         const cnn::NormGrads<double> grads{gscale.data(), gshift.data()};
-        cnn::norm_backward(rows, c, relu, fixed, p, x.data(), r.data(), gx.data(), grads,
+        cnn::norm_backward(rows, c, act, fixed, p, x.data(), r.data(), gx.data(), grads,
                            scratch);
         check_gradient(x, gx, 1 + rows * c / 60, forward);
         check_gradient(scale, gscale, 1, forward);
         check_gradient(shift, gshift, 1, forward);
         forward();
         auto in_place = copy_of(r);
-        cnn::norm_backward<double>(rows, c, relu, fixed, p, x.data(), in_place.data(),
+        cnn::norm_backward<double>(rows, c, act, fixed, p, x.data(), in_place.data(),
                                    in_place.data(), {nullptr, nullptr}, scratch);
         check_close(in_place, gx, 1e-12);
       }
@@ -196,10 +205,10 @@ TEST_CASE("batch norm, ReLU and pooling in one are the three in turn") {
       for (double& v : rstd) v = 1 / std::sqrt(v + 1e-5);
       const cnn::NormChannels<double> p{scale.data(), shift.data(), mean.data(),
                                         rstd.data()};
-      cnn::norm_forward(rows, c, true, p, x.data(), z.data());
+      cnn::norm_forward(rows, c, Activation::relu, p, x.data(), z.data());
       cnn::max_pool_forward(s, k, z.data(), want.data());
       cnn::max_pool_backward(s, k, z.data(), want.data(), g.data(), gz.data());
-      cnn::norm_backward<double>(rows, c, true, fixed, p, x.data(), gz.data(),
+      cnn::norm_backward<double>(rows, c, Activation::relu, fixed, p, x.data(), gz.data(),
                                  want_gx.data(), {want_scale.data(), want_shift.data()},
                                  scratch);
       cnn::norm_pool_forward(s, k, p, x.data(), y.data());
@@ -223,6 +232,34 @@ TEST_CASE("batch moments survive a mean far from zero, in float") {
   cnn::Scratch<float> scratch;
   cnn::batch_moments(rows, c, x.data(), mean.data(), var.data(), scratch);
   CHECK(double(var[0]) == doctest::Approx(v).epsilon(1e-3));
+}
+
+TEST_CASE("activations: values and slopes, far out too") {
+  for (const auto act : {Activation::none, Activation::relu, Activation::gelu}) {
+    CAPTURE(int(act));
+    const Index n = 43;
+    auto x = noise(n, 1, 4);
+    const auto r = noise(n, 2);
+    Buffer<double> y(n), gx(n);
+    const auto forward = [&] {
+      cnn::activation_forward(act, n, x.data(), y.data());
+      return dot(r, y.data());
+    };
+    forward();
+    for (Index i = 0; i < n; ++i)
+      CHECK(y[i] == doctest::Approx(activated(act, x[i])).epsilon(1e-12).scale(1));
+    cnn::activation_backward(act, n, x.data(), r.data(), gx.data());
+    check_gradient(x, gx, 1, forward);
+    Buffer<float> far(4), at(4), slope(4), one(4);
+    far[0] = 1e3F, far[1] = -1e3F, far[2] = 30, far[3] = -30;
+    std::fill(one.begin(), one.end(), 1.0F);
+    cnn::activation_forward(act, 4, far.data(), at.data());
+    cnn::activation_backward(act, 4, far.data(), one.data(), slope.data());
+    for (Index i = 0; i < 4; ++i) {
+      CHECK(at[i] == (act == Activation::none ? far[i] : std::max(far[i], 0.0F)));
+      CHECK(slope[i] == (act == Activation::none || far[i] > 0 ? 1.0F : 0.0F));
+    }
+  }
 }
 
 TEST_CASE("pooling and linear: gradients against central differences") {
@@ -280,7 +317,8 @@ TEST_CASE("max pooling gives a tie to the first pixel only") {
 }
 
 TEST_CASE("whole networks: directional derivative, repeated forward, smaller batches") {
-  for (const char* name : {"tiny", "small", "resnet9", "resnet18", "resnet20", "plain"}) {
+  for (const char* name :
+       {"tiny", "small", "resnet9", "resnet18", "resnet20", "plain", "airbench"}) {
     CAPTURE(std::string(name));
     Net net = cnn::make_net(name, 3, 4);
     net.init(seed);
@@ -548,6 +586,70 @@ TEST_CASE("optimisers take the steps computed by hand") {
     lars.step(1.0F);  // |w| = 5, |g| = 1: q = 0.05 / 2
     CHECK(p.value[0] == doctest::Approx(3 - 0.025 * 1.6));
     CHECK(bias.value[0] == doctest::Approx(2));
+  }
+}
+
+TEST_CASE("triangle schedule") {
+  const cnn::TriangleSchedule lr{1, 0.2F, 0.1F, 4, 13};
+  CHECK(lr(0) == doctest::Approx(0.2));
+  CHECK(lr(2) == doctest::Approx(0.6));
+  CHECK(lr(4) == doctest::Approx(1));
+  CHECK(lr(7) == doctest::Approx(0.7));
+  CHECK(lr(13) == doctest::Approx(0.1));
+  CHECK(lr(14) == doctest::Approx(0.1));
+}
+
+TEST_CASE("lookahead goes a part of the way, and hands it back") {
+  Buffer<float> w(2);
+  w[0] = 1, w[1] = -2;
+  cnn::Lookahead ahead({{"w", {w.data(), 2}}});
+  w[0] = 2, w[1] = 2;
+  ahead.update(0.75F);
+  CHECK(w[0] == 1.25F);
+  CHECK(w[1] == -1);
+  CHECK(ahead.state()[0].name == "lookahead.w");
+  CHECK(ahead.state()[0].value[1] == -1);
+  w[0] = 9;
+  ahead.update(1);
+  CHECK(w[0] == 1.25F);
+}
+
+TEST_CASE("layers that learn nothing are left out on the way back") {
+  const auto gradients = [](cnn::Start start) {
+    Net net{std::make_unique<cnn::Conv>(3, 8, 3, 1, start), cnn::gelu(),
+            cnn::conv3x3(8, 4), cnn::bn_relu(4)};
+    net.init(seed);
+    const Shape in{2, 8, 8, 3}, out = net.plan(in);
+    const auto x = noise<float>(in.size(), 1), r = noise<float>(out.size(), 2);
+    net.forward(x.data(), Mode::train);
+    net.zero_grad();
+    net.backward(r.data(), nullptr, true);
+    std::vector<Buffer<float>> all;
+    for (const auto* p : net.params()) all.push_back(copy_of(p->grad));
+    Buffer<float> gx(in.size());
+    net.backward(r.data(), gx.data(), false);
+    CHECK(dot(gx, gx.data()) > 0);
+    return all;
+  };
+  const auto fixed = gradients(cnn::Start::fixed), learnt = gradients(cnn::Start::normal);
+  REQUIRE(fixed.size() == 3);
+  REQUIRE(learnt.size() == 4);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(dot(fixed[i], fixed[i].data()) > 0);
+    check_close(fixed[i], learnt[i + 1], 0);
+  }
+}
+
+TEST_CASE("a convolution that starts as dirac passes its channels on") {
+  for (const auto& [ci, co] : {std::pair<Index, Index>{4, 6}, {6, 4}}) {
+    Net net{std::make_unique<cnn::Conv>(ci, co, 3, 1, cnn::Start::dirac)};
+    net.init(seed);
+    const Shape in{2, 5, 5, ci};
+    net.plan(in);
+    const auto x = noise<float>(in.size(), 1);
+    const float* const y = net.forward(x.data(), Mode::eval);
+    for (Index p = 0; p < in.n * in.pixels(); ++p)
+      for (Index k = 0; k < std::min(ci, co); ++k) CHECK(y[p * co + k] == x[p * ci + k]);
   }
 }
 

@@ -1,0 +1,58 @@
+// A steady training step asks the system for no memory.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "cifar/run.hpp"
+#include "cnn/generate.hpp"
+
+namespace {
+std::atomic<long> allocations{0};
+}
+
+// The whole program counts; only differences are looked at. GCC, where it inlines one of
+// the pair but not the other, takes malloc and delete for a mismatch.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+void* operator new(std::size_t n) {
+  ++allocations;
+  if (void* p = std::malloc(n)) return p;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t n, std::align_val_t a) {
+  ++allocations;
+  const auto align = static_cast<std::size_t>(a);
+  if (void* p = std::aligned_alloc(align, (n + align - 1) / align * align)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+TEST_CASE("a step allocates nothing after the first two") {
+  const auto images = cnn::generate_images({.seed = 3}, 0, 60);
+  for (const std::string task : {"ssl", "supcon", "ce"})
+    for (const bool robust : {false, true})
+      for (const std::string net : {"tiny", "resnet9", "resnet20", "airbench"}) {
+        if (robust && net != "tiny") continue;
+        CAPTURE(task);
+        CAPTURE(robust);
+        CAPTURE(net);
+        cifar::Options o;
+        o.task = task;
+        o.net = {.net = net, .width = 4, .outputs = 8};
+        o.train.batch = 12, o.train.epochs = 2;
+        o.train.robust = robust, o.train.attack.steps = 2;
+        cifar::complete(o, images);
+        cifar::Model model(o.net, 1);
+        cifar::Trainer trainer(model, images, o.train);
+        for (int i = 0; i < 2; ++i) trainer.run_step();
+        const long before = allocations;
+        for (int i = 0; i < 6; ++i) trainer.run_step();
+        CHECK(allocations - before == 0);
+      }
+}
