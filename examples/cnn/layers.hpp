@@ -112,8 +112,9 @@ class Conv : public Layer {
 
 struct NormOptions {
   float momentum = 0.1F, eps = 1e-5F;
-  bool scale = true;   ///< Train the scale; it is 1 otherwise.
-  float shift_lr = 1;  ///< Of the shift, times the learning rate.
+  bool scale = true;  ///< Train the scale; it is 1 otherwise.
+  /// Of the shift, times the learning rate and times the weight decay.
+  float shift_lr = 1, shift_decay = 0;
 };
 
 /// Batch normalisation over images and pixels, then the activation, then the max pooling
@@ -132,7 +133,7 @@ class BatchNorm : public Layer {
         rstd_(c) {
     std::fill_n(run_var_.data(), c, 1.0F);
     std::fill_n(scale_.value.data(), c, 1.0F);
-    shift_.lr_scale = options.shift_lr;
+    shift_.lr_scale = options.shift_lr, shift_.decay = options.shift_decay;
   }
   Shape plan(const Shape& in, Shared& shared) override {
     hcl::expect(in.c == c_, "BatchNorm: input has ", in.c, " channels, must be ", c_);

@@ -92,9 +92,12 @@ inline Net airbench(Index channels = 3, Index width = 64) {
     return std::make_unique<Conv>(ci, co, 3, 1, Start::dirac);
   };
   const auto norm = [](Index c) {
-    return std::make_unique<BatchNorm>(
-        c, Activation::gelu,
-        NormOptions{.momentum = 0.4F, .eps = 1e-12F, .scale = false, .shift_lr = 64});
+    return std::make_unique<BatchNorm>(c, Activation::gelu,
+                                       NormOptions{.momentum = 0.4F,
+                                                   .eps = 1e-12F,
+                                                   .scale = false,
+                                                   .shift_lr = 64,
+                                                   .shift_decay = 1.0F / 64});
   };
   const auto group = [&](Index ci, Index co) {
     return sequential(conv(ci, co), maxpool2(), norm(co), conv(co, co), norm(co));

@@ -61,7 +61,7 @@ class Sgd : public Optimizer {
       : Optimizer{std::move(params)}, o_{options}, v_{zeros("momentum")} {}
   void step(float lr) override {
     for_params([&](Param& p, std::size_t i) {
-      const float rate = lr * p.lr_scale, decay = p.decay ? o_.weight_decay : 0.0F;
+      const float rate = lr * p.lr_scale, decay = p.decay * o_.weight_decay;
       const float coupled = o_.decoupled ? 0.0F : decay,
                   shrink = o_.decoupled ? rate * decay : 0.0F;
       float *w = p.value.data(), *v = v_[i].data();
@@ -95,7 +95,7 @@ class AdamW : public Optimizer {
     const auto c1 = float(1 / (1 - std::pow(double(o_.beta1), double(t_[0]))));
     const auto c2 = float(1 / (1 - std::pow(double(o_.beta2), double(t_[0]))));
     for_params([&](Param& p, std::size_t i) {
-      const float rate = lr * p.lr_scale, decay = p.decay ? o_.weight_decay : 0.0F;
+      const float rate = lr * p.lr_scale, decay = p.decay * o_.weight_decay;
       float *w = p.value.data(), *m = m_[i].data(), *v = v_[i].data();
       for (Index k = 0; k < p.value.size(); ++k) {
         const float g = p.grad[k];
@@ -126,7 +126,7 @@ class Lars : public Optimizer {
       : Optimizer{std::move(params)}, o_{options}, v_{zeros("momentum")} {}
   void step(float lr) override {
     for_params([&](Param& p, std::size_t i) {
-      const float rate = lr * p.lr_scale, decay = p.decay ? o_.weight_decay : 0.0F;
+      const float rate = lr * p.lr_scale, decay = p.decay * o_.weight_decay;
       float *w = p.value.data(), *v = v_[i].data();
       double ww = 0, gg = 0;
       for (Index k = 0; k < p.value.size(); ++k) {
@@ -134,7 +134,7 @@ class Lars : public Optimizer {
         gg += double(p.grad[k]) * double(p.grad[k]);
       }
       const double size = std::sqrt(ww), slope = std::sqrt(gg);
-      const bool adapt = p.decay && size > 0 && slope > 0;
+      const bool adapt = p.decay > 0 && size > 0 && slope > 0;
       const auto q =
           adapt ? float(double(o_.trust) * size / (slope + double(decay) * size)) : 1.0F;
       for (Index k = 0; k < p.value.size(); ++k) {

@@ -101,7 +101,7 @@ struct Param {
   float init_mean = 0,
         init_std = 0;  ///< Starts normal; a standard deviation of 0 is a constant.
   float lr_scale = 1;  ///< Times the learning rate.
-  bool decay = true;   ///< False for biases and the scales of a batch norm.
+  float decay = 1;  ///< Times the weight decay; 0 for biases and scales of a batch norm.
   bool trained = true;
   std::function<void(Buffer<float>&)> adjust;  ///< Last change to the starting values.
 
@@ -111,7 +111,7 @@ struct Param {
         grad(size),
         init_mean{mean},
         init_std{std},
-        decay{decay_} {}
+        decay{decay_ ? 1.0F : 0.0F} {}
 };
 
 /// Numbers that belong to a checkpoint but are not trained, such as running statistics.
