@@ -1,5 +1,6 @@
 // bench/agree.cpp - one side of peers/agree.py: a network's starting weights, its images,
-// its outputs and the losses of some steps, in a safetensors file.
+// its outputs in the first step and after the last, and the losses, in a safetensors
+// file.
 //
 //   agree NET WIDTH STEPS FILE
 //
@@ -22,7 +23,9 @@ using cnn::Mode;
 void run(const std::string& name, Index width, Index steps, const char* file) {
   constexpr Index n = 16, classes = 10;
   cnn::Net net = cnn::make_net(name, 3, width);
-  cnn::Net head = cnn::linear_head(net.plan({1, 32, 32, 3}).image(), classes);
+  const bool airbench = name == "airbench";
+  cnn::Net head = cnn::linear_head(net.plan({1, 32, 32, 3}).image(), classes, !airbench,
+                                   airbench ? 1.0F / 9 : 1.0F);
   head.plan(net.plan({n, 32, 32, 3}));
   net.init(1), head.init(2);
   std::mt19937_64 rng{3};
@@ -36,11 +39,12 @@ void run(const std::string& name, Index width, Index steps, const char* file) {
 
   std::vector<cnn::NamedTensor> file_tensors;
   std::vector<Buffer<float>> starts;
-  std::vector<cnn::Param*> params = net.params();
+  std::vector<cnn::Param*> params = net.params(), all = net.all_params();
   params.insert(params.end(), head.params().begin(), head.params().end());
-  starts.reserve(params.size());
-  for (std::size_t i = 0; i < params.size(); ++i) {
-    const auto& value = params[i]->value;
+  all.insert(all.end(), head.params().begin(), head.params().end());
+  starts.reserve(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& value = all[i]->value;
     auto& start = starts.emplace_back(value.size());
     std::copy(value.begin(), value.end(), start.begin());
     file_tensors.push_back(
@@ -49,7 +53,6 @@ void run(const std::string& name, Index width, Index steps, const char* file) {
   const auto forward = [&](Mode mode) {
     return head.forward(net.forward(x.data(), mode), mode);
   };
-  std::copy_n(forward(Mode::eval), eval.size(), eval.begin());
   cnn::Sgd sgd(params, {.momentum = 0.9F, .nesterov = false, .weight_decay = 0});
   for (Index step = 0; step < steps; ++step) {
     net.zero_grad(), head.zero_grad();
@@ -61,6 +64,7 @@ void run(const std::string& name, Index width, Index steps, const char* file) {
     net.backward(gf.data(), nullptr, true);
     sgd.step(0.01F);
   }
+  std::copy_n(forward(Mode::eval), eval.size(), eval.begin());
   file_tensors.push_back({"x", {n, 32, 32, 3}, x.data()});
   file_tensors.push_back({"labels", {n}, stored.data()});
   file_tensors.push_back({"logits.train", {n, classes}, logits.data()});

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "cnn/winograd_weights.hpp"
+#include "limits.hpp"
 
 namespace {
 
@@ -26,31 +27,6 @@ Buffer<float> noise(Index size, unsigned seed) {
   Buffer<float> b(size);
   for (float& v : b) v = float(double(rng() >> 11) * 0x1p-52 - 1);
   return b;
-}
-
-/// Multiply-adds that all threads can do, GFLOP/s: a register tile on two cached lines.
-double peak() {
-  using Tile = hcl::RegisterTile<hcl::Pack<float>, hcl::tile_rows, 2>;
-  constexpr Index depth = 1 << 22, rounds = 8;
-  const int threads = hcl::max_threads();
-  Buffer<float> sums(64 * threads), line(64);
-  double best = 0;
-  for (Index r = 0; r < rounds; ++r) {
-    const auto start = std::chrono::steady_clock::now();
-    hcl::parallel_for(threads, [&](Index t) {
-      Tile tile;
-      tile.zero();
-      tile.multiply_add(depth, line.data(), 1, 0, line.data() + 16, 0);
-      float all[hcl::tile_rows * Tile::width * 2];
-      tile.store(all, Tile::width * 2);
-      sums[64 * t] = all[0];
-    });
-    benchmark::DoNotOptimize(sums.data());
-    const std::chrono::duration<double> s = std::chrono::steady_clock::now() - start;
-    best = std::max(best, 4.0 * hcl::tile_rows * Tile::width * double(depth) * threads /
-                              s.count() * 1e-9);
-  }
-  return best;
 }
 
 enum class Direction { forward, input, weights };
@@ -121,7 +97,7 @@ struct Job {
 };
 
 void conv(benchmark::State& state, ConvShape s, Direction d, bool winograd) {
-  static const double most = peak();
+  static const double most = bench::fma_peak<float>();
   s.n = 2;
   const double error = Job(s, d, winograd).error();
   if (!(error <= 1e-5)) {

@@ -19,6 +19,7 @@ tests    hdr boost/version.hpp       libboost-dev        boost-devel            
 bench    hdr benchmark/benchmark.h   libbenchmark-dev    google-benchmark-devel benchmark     benchmark-dev     google-benchmark
 bench    hdr boost/version.hpp       libboost-dev        boost-devel            boost         boost-dev         boost
 bench    hdr CLI/CLI.hpp             libcli11-dev        cli11-devel            cli11         cli11-dev         cli11
+bench    hdr zlib.h                  zlib1g-dev          zlib-devel             zlib          zlib-dev          zlib
 examples hdr zlib.h                  zlib1g-dev          zlib-devel             zlib          zlib-dev          zlib
 examples hdr CLI/CLI.hpp             libcli11-dev        cli11-devel            cli11         cli11-dev         cli11
 examples hdr nlohmann/json.hpp       nlohmann-json3-dev  json-devel             nlohmann-json nlohmann-json     nlohmann-json

@@ -4,9 +4,11 @@
   sh bench/peers/agree.sh
 
 bench/agree writes weights, images, outputs and losses (safetensors); here PyTorch starts from those
-weights in double and in float, and takes the same steps. Widths that are no whole vectors go the
-direct way, the others by Winograd's products. A difference is relative to the largest output. Fails
-where the direct outputs differ by more than 1e-5 or a loss by more than 1e-3.
+weights in double and in float, and takes the same steps. At width 9 no convolution has whole vectors
+of channels (but the last stage of resnet18) and all go the direct way, at width 16 most by Winograd's
+products. Outputs are of the first step, and after all steps with the running statistics; a difference
+is relative to the largest output. Fails where outputs of the first step differ by more than 1e-5 at
+width 9, 1e-4 at another, or a loss by more than 1e-3.
 """
 import argparse
 import json
@@ -52,9 +54,35 @@ def networks(width):
         "resnet9": nn.Sequential(cbr(3, w), cbr(w, 2 * w, 2), residual(2 * w),
                                  cbr(2 * w, 4 * w, 2), cbr(4 * w, 4 * w, 2), residual(4 * w), top,
                                  nn.Linear(4 * w, 10)),
+        "airbench": Airbench(w),
         "resnet18": torch_cnn.basic_net(w, (2, 2, 2, 2)),
         "resnet20": torch_cnn.basic_net(w, (3, 3, 3)),
     }
+
+
+class Airbench(nn.Module):
+    def __init__(self, w):
+        super().__init__()
+
+        def conv(i, o):
+            return nn.Conv2d(i, o, 3, padding=1, bias=False)
+
+        def norm(c):
+            n = nn.BatchNorm2d(c, momentum=0.4, eps=1e-12)
+            n.weight.requires_grad = False
+            return nn.Sequential(n, nn.GELU(approximate="tanh"))
+
+        def group(i, o):
+            return nn.Sequential(conv(i, o), nn.MaxPool2d(2), norm(o), conv(o, o), norm(o))
+
+        first = conv(3, 32)
+        first.weight.requires_grad = False
+        self.body = nn.Sequential(first, nn.GELU(approximate="tanh"), group(32, w),
+                                  group(w, 4 * w), group(4 * w, 4 * w), nn.AdaptiveMaxPool2d(1),
+                                  nn.Flatten(), nn.Linear(4 * w, 10, bias=False))
+
+    def forward(self, x):
+        return self.body(x) / 9
 
 
 class Pixels(nn.Module):
@@ -77,8 +105,11 @@ def fill(net, weights):
                 w = next(weights)
                 if isinstance(module, nn.Linear):
                     w = w.reshape(module.in_features, module.out_features).T
-                module.weight.copy_(torch.from_numpy(w.copy()))
-                module.bias.copy_(torch.from_numpy(next(weights).copy()))
+                if module.weight.requires_grad:
+                    module.weight.copy_(torch.from_numpy(w.copy()))
+                    w = next(weights) if module.bias is not None else None
+                if module.bias is not None:  # a scale that is not trained is 1 in both
+                    module.bias.copy_(torch.from_numpy(w.copy()))
     assert next(weights, None) is None
 
 
@@ -87,11 +118,7 @@ def torch_side(name, width, ours, steps, dtype):
     fill(net, [ours[k] for k in sorted(ours) if k.startswith("param.")])
     x = torch.from_numpy(ours["x"].transpose(0, 3, 1, 2).copy()).to(dtype)
     y = torch.from_numpy(ours["labels"].copy())
-    net.eval()
-    with torch.no_grad():
-        evaluated = net(x)
-    net.train()
-    sgd = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+    sgd = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.01, momentum=0.9)
     losses, first = [], None
     for _ in range(steps):
         sgd.zero_grad()
@@ -101,6 +128,9 @@ def torch_side(name, width, ours, steps, dtype):
         loss.backward()
         sgd.step()
         losses.append(loss.item())
+    net.eval()
+    with torch.no_grad():
+        evaluated = net(x)
     return first.double().numpy(), evaluated.double().numpy(), np.array(losses)
 
 
@@ -112,13 +142,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--nets", nargs="+",
-                        default=["plain", "small", "resnet9", "resnet18", "resnet20"])
+                        default=["plain", "small", "resnet9", "resnet18", "resnet20", "airbench"])
     parser.add_argument("--widths", nargs="+", type=int, default=[9, 16])
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(2)
     failed = False
-    print("| network | width | 3 x 3 | outputs, training | outputs, evaluation | losses of "
+    print("| network | width | 3 x 3 | outputs, first step | outputs, evaluation after | losses of "
           f"{args.steps} steps | PyTorch's own in float |")
     print("|---|---|---|---|---|---|---|")
     for name in args.nets:
@@ -135,7 +165,7 @@ def main():
             theirs = [difference(a, b) for a, b in zip(single[:2], want[:2])]
             theirs.append(float(np.abs(single[2] / want[2] - 1).max()))
             direct = width % 8 != 0
-            failed |= losses > 1e-3 or (direct and max(train, evaluated) > 1e-5)
+            failed |= not (losses <= 1e-3 and train <= (1e-5 if direct else 1e-4))
             print(f"| {name} | {width} | {'direct' if direct else 'Winograd'} | {train:.1e} | "
                   f"{evaluated:.1e} | {losses:.1e} | {', '.join(f'{t:.1e}' for t in theirs)} |")
     sys.exit(failed)

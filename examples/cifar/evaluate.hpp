@@ -52,17 +52,14 @@ inline Matrix encode_views(Model& model, const cnn::Dataset& data) {
   const Index image = Index(c) * h * w, d = model.outputs();
   Matrix out = Matrix::Zero(data.size(), d);
   cnn::Buffer<float> view(eval_batch * image);
-  const auto within = [](int k, int n) {
-    return k < 0 ? -k : k >= n ? 2 * n - 2 - k : k;
-  };
   each_batch(data, [&](Index first, Index n, const float* x) {
     for (const int move : {0, -1, 1})
       for (const bool mirror : {false, true}) {
         hcl::parallel_for(n, [&](Index i) {
           for (int y = 0; y < h; ++y)
             for (int k = 0; k < w; ++k) {
-              const int from = within((mirror ? w - 1 - k : k) + move, w);
-              std::copy_n(x + i * image + (within(y + move, h) * w + from) * c, c,
+              const int from = cnn::mirrored((mirror ? w - 1 - k : k) + move, w);
+              std::copy_n(x + i * image + (cnn::mirrored(y + move, h) * w + from) * c, c,
                           view.data() + i * image + (y * w + k) * c);
             }
         });

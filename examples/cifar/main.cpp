@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   app.option_defaults()->always_capture_default();
   app.require_subcommand(1);
   app.set_config("--recipe", "", "file of options, as in examples/cifar/recipes");
+  app.allow_config_extras(CLI::config_extras_mode::error);
 
   auto* const main =
       app.add_subcommand("main", "train, probe, attack, show, and a table");
@@ -39,7 +40,7 @@ int main(int argc, char** argv) {
     c->add_option("--net", o.net.net,
                   "small, tiny, plain, resnet9, resnet18, resnet20, airbench");
     c->add_option("--width", o.net.width,
-                  "channels of the first layer, 0 for the net's own");
+                  "channels of the first trained layer, 0 for the net's own");
     c->add_option("--dim", o.net.outputs, "of the embedding");
     c->add_option("--epochs", t.epochs);
     c->add_option("--batch", t.batch, "samples a step");
@@ -57,6 +58,8 @@ int main(int argc, char** argv) {
     c->add_option("--schedule", t.schedule, "of the rate: cosine, triangle");
     c->add_flag("--lookahead", t.lookahead, "keep a slow copy of the network");
     c->add_option("--logit-scale", o.net.logit_scale, "cross-entropy only");
+    c->add_option("--logit-bias", o.net.logit_bias, "cross-entropy only");
+    c->add_flag("--views", o.views, "test by the mean of six views too, at the end");
     c->add_option("--smoothing", t.smoothing, "of the labels, cross-entropy only");
     c->add_option("--warm-up", t.warm_up, "epochs");
     c->add_option(

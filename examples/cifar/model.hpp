@@ -20,7 +20,8 @@ struct Architecture {
   Index channels = 3, side = 32;
   Index outputs = 128;     ///< embedding dimension, or classes
   bool projection = true;  ///< projection head; else one linear layer
-  float logit_scale = 1;   ///< of the linear layer
+  bool logit_bias = true;  ///< of the linear layer
+  float logit_scale = 1;   ///< of its outputs
 };
 
 /// Normalisation, encoder and head. Normalisation is inside, so attacks act on pixels.
@@ -30,18 +31,21 @@ class Model {
       : arch_{a},
         encoder_{cnn::make_net(a.net, a.channels, a.width)},
         features_{encoder_.plan({1, a.side, a.side, a.channels}).image()},
-        head_{a.projection ? cnn::projection_head(features_, features_, a.outputs)
-                           : cnn::linear_head(features_, a.outputs, a.logit_scale)} {
+        head_{a.projection
+                  ? cnn::projection_head(features_, features_, a.outputs)
+                  : cnn::linear_head(features_, a.outputs, a.logit_bias, a.logit_scale)} {
     encoder_.init(seed);
     head_.init(seed + 1);
   }
 
-  /// Sets the first convolution from the first training images, if it is a fixed one.
+  /// Sets the convolution that is not trained, if there is one, from the first training
+  /// images: it is the first, 3 x 3.
   void whiten(const cnn::Dataset& train) {
-    for (const auto& b : encoder_.buffers())
-      if (b.name == "0.conv.weight")
+    for (cnn::Param* p : encoder_.all_params())
+      if (!p->trained)
         cnn::whiten(train, 5000, mean, deviation, 3,
-                    Index(b.value.size()) / (9 * arch_.channels), b.value);
+                    p->value.size() / (9 * arch_.channels),
+                    {p->value.data(), std::size_t(p->value.size())});
   }
 
   [[nodiscard]] const Architecture& architecture() const { return arch_; }

@@ -39,6 +39,7 @@ nlohmann::json describe(const Options& o) {
           {"schedule", t.schedule},
           {"lookahead", t.lookahead},
           {"logit_scale", o.net.logit_scale},
+          {"logit_bias", o.net.logit_bias},
           {"weight_decay", t.weight_decay},
           {"smoothing", t.smoothing},
           {"warm_up", t.warm_up},
@@ -163,7 +164,7 @@ void train(Options& o, const cnn::Split& data) {
       if (o.train.task == Task::cross_entropy) {
         line["test_accuracy"] =
             accuracy(encode_all(model, data.test, true), data.test.labels);
-        if (trainer.step() == trainer.steps())
+        if (o.views && trainer.step() == trainer.steps())
           line["test_accuracy_of_views"] =
               accuracy(encode_views(model, data.test), data.test.labels);
       }
@@ -190,12 +191,13 @@ Trained load_trained(const Options& o, const cnn::Dataset& like) {
   Options of;
   of.task = c.at("task");
   of.net.net = c.at("net"), of.net.width = c.at("width"),
-  of.net.outputs = c.at("outputs"), of.net.logit_scale = c.at("logit_scale");
+  of.net.outputs = c.at("outputs"), of.net.logit_scale = c.value("logit_scale", 1.0F);
+  of.net.logit_bias = c.value("logit_bias", true);
   auto& t = of.train;
   t.geometry = {c.at("manifold"), c.at("similarity"), c.at("form"),
                 c.at("c"),        c.at("clip"),       c.at("temperature")};
   t.optimizer = c.at("optimizer"), t.batch = c.at("batch");
-  t.lookahead = c.at("lookahead");
+  t.lookahead = c.value("lookahead", false);
   complete(of, like);
   hcl::expect(c.at("channels") == like.channels, file.string(), ": trained on images of ",
               c.at("channels").dump(), " channels, these have ", like.channels);

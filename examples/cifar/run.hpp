@@ -21,6 +21,7 @@ struct Options {
   std::string task = "ssl";
   Architecture net;
   TrainOptions train;
+  bool views = false;    ///< test also by the mean over moved and mirrored views
   Index save_every = 0;  ///< steps; 0: at the end of each epoch
   Index probe_epochs = 20, knn = 20;
   Attack attack{.steps = 20, .step_size = 2.0F / 255};

@@ -60,12 +60,14 @@ class Trainer {
     model_.plan(most);
     x_.ensure(most * model_.pixels());
     grad_.resize(most, model_.outputs());
-    other_grad_.resize(most, model_.outputs());
+    if (contrastive() && o.robust)
+      for (Matrix* m : {&other_grad_, &attack_outputs_})
+        m->resize(2 * o.batch, model_.outputs());
     losses_.resize(std::size_t(most));
     if (contrastive()) objective_ = make_objective(o_.geometry);
     if (o.lookahead) lookahead_ = std::make_unique<cnn::Lookahead>(model_.state());
     if (o.augment == "translate")
-      supervised_ = {.pad = 2, .reflect = true, .alternate = true};
+      supervised_ = {.pad = 2, .reflect = true, .alternate = !contrastive()};
   }
 
   [[nodiscard]] Index step() const { return step_; }
@@ -90,11 +92,10 @@ class Trainer {
                                std::to_string(loss));
     optimizer_->step(rate());
     loss_sum_ += loss, ++loss_count_, ++step_;
-    if (lookahead_ && step_ == steps())
-      lookahead_->update(1);
-    else if (lookahead_ && step_ % 5 == 0)  // as K. Jordan 2024, arXiv:2404.00498
+    if (lookahead_ && step_ % 5 == 0)  // as K. Jordan 2024, arXiv:2404.00498
       lookahead_->update(
           float(std::pow(0.95, 5) * std::pow(double(step_) / double(steps()), 3)));
+    if (lookahead_ && step_ == steps()) lookahead_->update(1);
   }
 
   /// Parameters, statistics and optimiser state, by name.
@@ -232,8 +233,7 @@ class Trainer {
     const Index b = o_.batch, d = model_.outputs(), view = b * model_.pixels();
     float* const attacked = x_.data() + 2 * view;
     std::copy_n(x_.data(), view, attacked);
-    Matrix &z = attacked_, &g = other_grad_;
-    z.resize(2 * b, d), g.resize(2 * b, d);
+    Matrix &z = attack_outputs_, &g = other_grad_;
     const float* const other = model_.forward(x_.data() + view, b, cnn::Mode::frozen);
     std::copy_n(other, b * d, z.data() + b * d);
     const std::span<const int> labels(labels_.data(), std::size_t(2 * b));
@@ -260,7 +260,7 @@ class Trainer {
   std::unique_ptr<Objective> objective_;
   std::unique_ptr<cnn::Lookahead> lookahead_;
   cnn::Buffer<float> x_;
-  Matrix grad_, other_grad_, attacked_;
+  Matrix grad_, other_grad_, attack_outputs_;
   hcl::AttackWorkspace<float> attack_ws_;
   std::vector<float> losses_;
   std::vector<std::int32_t> labels_;

@@ -16,8 +16,8 @@ namespace detail {
 template <class V>
 HCL_INLINE V gelu_share(const V& z) {
   using T = typename hcl::LaneScalar<V>::type;
-  constexpr T k2 = T(-1.5957691216057308), k2a = k2 * T(0.044715);
-  return V(T(1)) / (V(T(1)) + hcl::vexp(V(z * hcl::vfma(V(k2a), z * z, V(k2)))));
+  constexpr T k2 = T(1.5957691216057308), k2a = k2 * T(0.044715);
+  return V(T(1)) / (V(T(1)) + hcl::vexp(V(z * hcl::vfma(V(-k2a), z * z, V(-k2)))));
 }
 
 template <Activation A, class V>
@@ -28,7 +28,7 @@ HCL_INLINE V activate(const V& z) {
   return z;
 }
 
-/// g times the slope at z.
+/// g times the slope at z; gelu for |z| < 1e12.
 template <Activation A, class V>
 HCL_INLINE V activate_vjp(const V& z, const V& g) {
   using T = typename hcl::LaneScalar<V>::type;

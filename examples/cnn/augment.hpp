@@ -14,6 +14,9 @@
 
 namespace cnn {
 
+/// Pixel k of a line of n that goes on mirrored at its ends, which are not repeated.
+inline int mirrored(int k, int n) { return k < 0 ? -k : k >= n ? 2 * n - 2 - k : k; }
+
 /// Pads, crops at random, flips; pixels to [0, 1].
 struct SupervisedAugment {
   int pad = 4;
@@ -37,10 +40,7 @@ struct SupervisedAugment {
           alternate ? coin.chance(flip) != (stream % 2 == 1) : rng.chance(flip);
       const std::uint8_t* const in = data.image(sample);
       float* const to = out + i * data.image_size();
-      const auto within = [this](int k, int n) {
-        if (!reflect) return k;
-        return k < 0 ? -k : k >= n ? 2 * n - 2 - k : k;
-      };
+      const auto within = [this](int k, int n) { return reflect ? mirrored(k, n) : k; };
       for (int y = 0; y < h; ++y)
         for (int x = 0; x < w; ++x) {
           const int sy = within(y + dy, h), sx = within((mirror ? w - 1 - x : x) + dx, w);

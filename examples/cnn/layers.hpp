@@ -30,6 +30,8 @@ class Layer {
   virtual void backward(const float* gy, float* gx, bool weights) = 0;
   /// The steps it is made of: itself, or those inside.
   virtual void flatten(std::vector<Layer*>& steps) { steps.push_back(this); }
+  /// Multiply-adds of convolutions and linear layers for an image, by their definition.
+  [[nodiscard]] virtual double multiply_adds() const { return 0; }
   /// Whether it has parameters to train.
   [[nodiscard]] virtual bool learns() const { return false; }
   /// True if gx may be gy.
@@ -100,6 +102,9 @@ class Conv : public Layer {
     w_.name = at + "conv.weight";
     params.push_back(&w_);
   }
+  [[nodiscard]] double multiply_adds() const override {
+    return double(s_.oh() * s_.ow()) * double(s_.weights());
+  }
   [[nodiscard]] bool learns() const override { return w_.trained; }
 
  private:
@@ -110,6 +115,7 @@ class Conv : public Layer {
   Scratch<float>* scratch_ = nullptr;
 };
 
+/// Running statistics move by momentum (batch - running).
 struct NormOptions {
   float momentum = 0.1F, eps = 1e-5F;
   bool scale = true;  ///< Train the scale; it is 1 otherwise.
@@ -300,6 +306,7 @@ class Linear : public Layer {
                 in_);
     scratch_ = &shared.scratch;
     y_.resize({in.n, 1, 1, out_});
+    if (scale_ != 1) gy_.ensure(y_.shape.size());
     return y_.shape;
   }
   const float* forward(const float* x, Index n, Mode) override {
@@ -309,10 +316,7 @@ class Linear : public Layer {
     return y_.data.data();
   }
   void backward(const float* gy, float* gx, bool weights) override {
-    if (scale_ != 1) {
-      gy_.ensure(y_.shape.size());
-      gy = scaled(gy, gy_.data());
-    }
+    if (scale_ != 1) gy = scaled(gy, gy_.data());
     if (weights)
       linear_backward_weights(n_, in_, out_, x_, gy, w_.grad.data(), bias(bias_.grad));
     if (gx != nullptr)
@@ -323,6 +327,9 @@ class Linear : public Layer {
     w_.name = at + "linear.weight", bias_.name = at + "linear.bias";
     params.push_back(&w_);
     if (bias_.value.size() > 0) params.push_back(&bias_);
+  }
+  [[nodiscard]] double multiply_adds() const override {
+    return double(in_) * double(out_);
   }
   [[nodiscard]] bool learns() const override { return true; }
 

@@ -83,11 +83,11 @@ inline Net plain(Index channels = 3, Index width = 32) {
              maxpool2(),       cbr(2 * w, 4 * w), maxpool2()};
 }
 
-/// A net of the kind of K. Jordan's airbench94 (2024, arXiv:2404.00498), with 3 x 3
-/// whitening and padded images: 4 width features. The first convolution is fixed, to be
-/// set by whiten().
+/// A net of the kind of K. Jordan's airbench94 (2024, arXiv:2404.00498): 4 width
+/// features. The first convolution is fixed, to be set by whiten(). Other than there: it
+/// is 3 x 3 of padded images, without a bias; GELU by tanh; starts are normal.
 inline Net airbench(Index channels = 3, Index width = 64) {
-  const Index w = width, first = 32;
+  const Index w = width, first = std::min<Index>(32, 18 * channels);
   const auto conv = [](Index ci, Index co) {
     return std::make_unique<Conv>(ci, co, 3, 1, Start::dirac);
   };
@@ -130,8 +130,8 @@ inline Net projection_head(Index features, Index hidden, Index out) {
   return Net{linear(features, hidden, false), bn_relu(hidden), linear(hidden, out)};
 }
 /// The classifier: one linear layer, its logits times scale.
-inline Net linear_head(Index features, Index classes, float scale = 1) {
-  return Net{std::make_unique<Linear>(features, classes, scale == 1, scale)};
+inline Net linear_head(Index features, Index classes, bool bias = true, float scale = 1) {
+  return Net{std::make_unique<Linear>(features, classes, bias, scale)};
 }
 
 }  // namespace cnn

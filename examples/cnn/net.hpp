@@ -59,6 +59,11 @@ class Sequential : public Layer {
       gy = to;
     }
   }
+  [[nodiscard]] double multiply_adds() const override {
+    double sum = 0;
+    for (const Layer* layer : active_) sum += layer->multiply_adds();
+    return sum;
+  }
   [[nodiscard]] bool learns() const override { return learns_; }
   void flatten(std::vector<Layer*>& steps) override {
     steps.insert(steps.end(), active_.begin(), active_.end());
@@ -118,6 +123,9 @@ class Residual : public Layer {
                std::vector<NamedBuffer>& buffers) override {
     branch_->collect(at + "branch.", params, buffers);
     if (shortcut_) shortcut_->collect(at + "shortcut.", params, buffers);
+  }
+  [[nodiscard]] double multiply_adds() const override {
+    return branch_->multiply_adds() + (shortcut_ ? shortcut_->multiply_adds() : 0);
   }
   [[nodiscard]] bool learns() const override {
     return branch_->learns() || (shortcut_ && shortcut_->learns());
@@ -222,10 +230,14 @@ class Net {
   void zero_grad() {
     for (Param* p : params_) std::fill(p->grad.begin(), p->grad.end(), 0.0F);
   }
+  /// Those that are trained, and all.
   [[nodiscard]] const std::vector<Param*>& params() const { return params_; }
+  [[nodiscard]] const std::vector<Param*>& all_params() const { return all_; }
   [[nodiscard]] const std::vector<NamedBuffer>& buffers() const { return buffers_; }
   [[nodiscard]] const Shape& in_shape() const { return in_; }
   [[nodiscard]] const Shape& out_shape() const { return out_; }
+  /// Multiply-adds of convolutions and linear layers for an image, after plan().
+  [[nodiscard]] double multiply_adds() const { return body_->multiply_adds(); }
   /// Numbers that are trained.
   [[nodiscard]] Index size() const {
     Index sum = 0;

@@ -102,7 +102,7 @@ struct Param {
         init_std = 0;  ///< Starts normal; a standard deviation of 0 is a constant.
   float lr_scale = 1;  ///< Times the learning rate.
   float decay = 1;  ///< Times the weight decay; 0 for biases and scales of a batch norm.
-  bool trained = true;
+  bool trained = true;  ///< False: kept in checkpoints, but no optimiser's.
   std::function<void(Buffer<float>&)> adjust;  ///< Last change to the starting values.
 
   Param(std::string name_, Index size, float mean, float std, bool decay_)
@@ -168,6 +168,7 @@ class Shared {
     Shared& shared_;
     std::size_t number_;
   };
+  /// Valid until the next plan.
   [[nodiscard]] float* gradient(std::size_t depth, std::size_t k) const {
     return gradients_[depth][k].data();
   }

@@ -1,5 +1,5 @@
 // examples/cnn/whiten.hpp - a first convolution whose outputs are uncorrelated, from the
-// images themselves (T. Page 2019; K. Jordan 2024, arXiv:2404.00498, section 3.2).
+// images themselves (D. Page 2019; K. Jordan 2024, arXiv:2404.00498, section 3.2).
 #pragma once
 
 #include <Eigen/Eigenvalues>
@@ -13,7 +13,8 @@ namespace cnn {
 /// Weights k x k x c x co: the eigenvectors e of the k x k patches' second moments, of
 /// the largest eigenvalues l first, as e / sqrt(l + eps), and then all of them negated.
 /// Patches inside the first `images` images, pixels as (x / 255 - mean) / deviation.
-/// @throws std::invalid_argument unless co is even and at most 2 k k c.
+/// @throws std::invalid_argument unless co is even and at most 2 k k c, there are as many
+/// weights, and an image that holds a patch.
 inline void whiten(const Dataset& data, Index images, float mean, float deviation,
                    Index k, Index co, std::span<float> weights, double eps = 5e-4) {
   const Index c = data.channels, n = k * k * c, h = data.height, w = data.width;

@@ -198,7 +198,48 @@ TEST_CASE(
         slurp(o.out / "checkpoint.safetensors"));
 }
 
-TEST_CASE("losses of the first steps are those of the release before") {
+TEST_CASE("at its end lookahead hands back what it has seen of the last steps") {
+  auto o = options("ce");
+  o.train.lookahead = true, o.train.epochs = 2;  // 10 steps: an update at the last one
+  cifar::complete(o, images());
+  cifar::Model model(o.net, 1);
+  cifar::Trainer t(model, images(), o.train);
+  const auto weight = [&] { return model.state()[0].value; };
+  std::vector<float> slow(weight().begin(), weight().end());
+  for (const cifar::Index last : {5, 10}) {
+    while (t.step() < last) t.run_step();
+    for (const auto& b : t.state())
+      if (b.name == "lookahead." + model.state()[0].name) {
+        CHECK(!std::ranges::equal(b.value, slow));
+        CHECK(std::ranges::equal(b.value, weight()));
+        slow.assign(b.value.begin(), b.value.end());
+      }
+  }
+}
+
+TEST_CASE("the mean of views is that of the model's outputs for them") {
+  auto o = options("ce");
+  cifar::complete(o, images());
+  cifar::Model model(o.net, 1);
+  const auto one = images().first(1);
+  const auto got = cifar::encode_views(model, one);
+  cifar::Matrix want = cifar::Matrix::Zero(1, model.outputs());
+  const auto outside = [](int k) { return std::abs(31 - std::abs(31 - k)); };
+  for (const int move : {0, -1, 1})
+    for (const bool mirror : {false, true}) {
+      cnn::Dataset view = one;
+      for (int y = 0; y < 32; ++y)
+        for (int x = 0; x < 32; ++x)
+          for (int k = 0; k < 3; ++k)
+            view.pixels[std::size_t((y * 32 + x) * 3 + k)] = one.image(
+                0)[(outside(y + move) * 32 + outside((mirror ? 31 - x : x) + move)) * 3 +
+                   k];
+      want += (move == 0 ? 0.25F : 0.125F) * cifar::encode_all(model, view, true);
+    }
+  CHECK((got - want).cwiseAbs().maxCoeff() < 1e-5F);
+}
+
+TEST_CASE("losses of the first steps are those once recorded") {
   // Printed by this test; other instruction sets round differently, and steps amplify it.
   const auto losses = [](const std::string& task, const std::string& net) {
     auto o = options(task);

@@ -137,7 +137,7 @@ template <class T>
         s[2] = add_product(s[2], u, v);
       });
 }
-/// |x|^2, |y|^2 and |x + sign y|^2, the last of the differences.
+/// |x|^2, |y|^2 and |x + sign y|^2, the last from the coordinates of x + sign y.
 template <int sign, class T>
 [[nodiscard]] std::array<Sum<T>, 3> norms_and_square(Point<T> x, Point<T> y) {
   return sums_of<3, Sum<T>>(

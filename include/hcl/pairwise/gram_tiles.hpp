@@ -63,6 +63,9 @@ class GramTiles {
     }
   }
 
+  GramTiles(const GramTiles&) = delete;
+  GramTiles& operator=(const GramTiles&) = delete;
+
   /// visit(tile) for every tile, tiles that share no rows in parallel. Lanes of the
   /// diagonal and beyond the last column hold anything; the visitor may change l.
   template <class Visit>

@@ -65,8 +65,8 @@ class RowGradients {
     }
   }
 
-  /// Many listed pairs: the products of multiply() in double, where close rows still
-  /// differ, complete with their row corrections before they are rounded to T.
+  /// Many listed pairs: the products of GramTiles::multiply() in double, where close rows
+  /// still differ, complete with their row corrections before they are rounded to T.
   void pull_dense(const Tile<T>& t, const T* q, const List& list, const T* w, int thread,
                   BatchOut<T> gx, BatchOut<T> gy, double& by_c) const {
     const auto wide = s_.wide();
