@@ -5,7 +5,7 @@
 //   agree NET WIDTH STEPS FILE
 //
 // Images and labels are the same in each step: what differs is the network. SGD with
-// momentum 0.9, no decay, rate 0.01.
+// momentum 0.9, no decay, rate 0.001.
 #include <cstdio>
 #include <cstdlib>
 
@@ -62,7 +62,7 @@ void run(const std::string& name, Index width, Index steps, const char* file) {
         float(cnn::cross_entropy(n, classes, z, labels, 0, losses.data(), gz.data()));
     head.backward(gz.data(), gf.data(), true);
     net.backward(gf.data(), nullptr, true);
-    sgd.step(0.01F);
+    sgd.step(0.001F);
   }
   std::copy_n(forward(Mode::eval), eval.size(), eval.begin());
   file_tensors.push_back({"x", {n, 32, 32, 3}, x.data()});

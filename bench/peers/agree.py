@@ -8,7 +8,8 @@ weights in double and in float, and takes the same steps. At width 9 no convolut
 of channels (but the last stage of resnet18) and all go the direct way, at width 16 most by Winograd's
 products. Outputs are of the first step, and after all steps with the running statistics; a difference
 is relative to the largest output. Fails where outputs of the first step differ by more than 1e-5 at
-width 9, 1e-4 at another, or a loss by more than 1e-3.
+width 9, 1e-4 at another, or a loss by more than 1e-3 and twice what PyTorch in float differs by:
+a ReLU or a maximum that goes the other way is the start of another path.
 """
 import argparse
 import json
@@ -118,7 +119,10 @@ def torch_side(name, width, ours, steps, dtype):
     fill(net, [ours[k] for k in sorted(ours) if k.startswith("param.")])
     x = torch.from_numpy(ours["x"].transpose(0, 3, 1, 2).copy()).to(dtype)
     y = torch.from_numpy(ours["labels"].copy())
-    sgd = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.01, momentum=0.9)
+    fast = [m.bias for m in net.modules()
+            if isinstance(m, nn.BatchNorm2d) and not m.weight.requires_grad]
+    usual = [p for p in net.parameters() if p.requires_grad and all(p is not f for f in fast)]
+    sgd = torch.optim.SGD([{"params": usual}, {"params": fast, "lr": 64e-3}], lr=1e-3, momentum=0.9)
     losses, first = [], None
     for _ in range(steps):
         sgd.zero_grad()
@@ -165,7 +169,8 @@ def main():
             theirs = [difference(a, b) for a, b in zip(single[:2], want[:2])]
             theirs.append(float(np.abs(single[2] / want[2] - 1).max()))
             direct = width % 8 != 0
-            failed |= not (losses <= 1e-3 and train <= (1e-5 if direct else 1e-4))
+            failed |= not (losses <= max(1e-3, 2 * theirs[2]))
+            failed |= not (train <= (1e-5 if direct else 1e-4))
             print(f"| {name} | {width} | {'direct' if direct else 'Winograd'} | {train:.1e} | "
                   f"{evaluated:.1e} | {losses:.1e} | {', '.join(f'{t:.1e}' for t in theirs)} |")
     sys.exit(failed)
