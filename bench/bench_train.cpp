@@ -179,13 +179,14 @@ void self_supervised(benchmark::State& state, const std::string& name, Index row
 }  // namespace
 
 int main(int argc, char** argv) {
-  constexpr Index n = 128;
   const std::pair<const char*, const char*> nets[] = {{"Tiny", "plain"},
                                                       {"ResNet9", "resnet9"},
                                                       {"ResNet18", "resnet18"},
-                                                      {"ResNet20", "resnet20"}};
+                                                      {"ResNet20", "resnet20"},
+                                                      {"Airbench", "airbench"}};
   for (const auto& [title, name] : nets)
     for (const bool train : {true, false}) {
+      const Index n = title == std::string("Airbench") ? 1024 : 128;
       const std::string row = std::string(train ? "train/" : "infer/") + title + "/" +
                               std::to_string(n) +
                               "/threads:" + std::to_string(hcl::max_threads());

@@ -55,35 +55,10 @@ def networks(width):
         "resnet9": nn.Sequential(cbr(3, w), cbr(w, 2 * w, 2), residual(2 * w),
                                  cbr(2 * w, 4 * w, 2), cbr(4 * w, 4 * w, 2), residual(4 * w), top,
                                  nn.Linear(4 * w, 10)),
-        "airbench": Airbench(w),
+        "airbench": torch_cnn.Airbench(w),
         "resnet18": torch_cnn.basic_net(w, (2, 2, 2, 2)),
         "resnet20": torch_cnn.basic_net(w, (3, 3, 3)),
     }
-
-
-class Airbench(nn.Module):
-    def __init__(self, w):
-        super().__init__()
-
-        def conv(i, o):
-            return nn.Conv2d(i, o, 3, padding=1, bias=False)
-
-        def norm(c):
-            n = nn.BatchNorm2d(c, momentum=0.4, eps=1e-12)
-            n.weight.requires_grad = False
-            return nn.Sequential(n, nn.GELU(approximate="tanh"))
-
-        def group(i, o):
-            return nn.Sequential(conv(i, o), nn.MaxPool2d(2), norm(o), conv(o, o), norm(o))
-
-        first = conv(3, 32)
-        first.weight.requires_grad = False
-        self.body = nn.Sequential(first, nn.GELU(approximate="tanh"), group(32, w),
-                                  group(w, 4 * w), group(4 * w, 4 * w), nn.AdaptiveMaxPool2d(1),
-                                  nn.Flatten(), nn.Linear(4 * w, 10, bias=False))
-
-    def forward(self, x):
-        return self.body(x) / 9
 
 
 class Pixels(nn.Module):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench_conv beside oneDNN and bench_train beside PyTorch, alternated in one run; prints tables.
 
-  sh bench/peers/cnn.sh [--rounds 3] [--what conv train infer] [--nets Tiny ResNet9 ResNet18]
+  sh bench/peers/cnn.sh [--rounds 3] [--what conv train infer] [--nets Tiny ResNet9 ResNet18 Airbench]
 
 Every number is the median over the rounds of the medians of a round; a ratio is the peer's time over
 ours, so above 1 ours is faster. The peer of a row is its fastest variant.
@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--what", nargs="+", default=["conv", "train", "infer"])
-    parser.add_argument("--nets", nargs="+", default=["Tiny", "ResNet9", "ResNet18"])
+    parser.add_argument("--nets", nargs="+", default=["Tiny", "ResNet9", "ResNet18", "Airbench"])
     args = parser.parse_args()
     conv, nets, memory = {}, {}, {}
     jobs = [j for j in ("train", "infer") if j in args.what]
@@ -82,7 +82,7 @@ def main():
     if conv:
         table("3 x 3 convolution, batch 128, against oneDNN", conv)
     if nets:
-        table("batch 128, against PyTorch", nets)
+        table("batch 128, Airbench 1,024, against PyTorch", nets)
         print("\n| peak MB of the process | hcl | PyTorch, its first format |\n|---|---|---|")
         for row, mb in memory.items():
             print(f"| {row} | {mb['hcl']:.0f} | {mb['torch']:.0f} |")

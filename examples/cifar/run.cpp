@@ -1,6 +1,8 @@
 // examples/cifar/run.cpp - what the commands do.
 #include "run.hpp"
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <cstring>
 #include <fstream>
@@ -14,6 +16,13 @@
 namespace cifar {
 
 namespace {
+
+/// The most memory that the program has held so far.
+long peak_megabytes() {
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  return use.ru_maxrss / 1024;
+}
 
 /// What a checkpoint says of itself, enough to build the model again.
 nlohmann::json describe(const Options& o) {
@@ -160,7 +169,8 @@ void train(Options& o, const cnn::Split& data) {
                           {"step", trainer.step()},
                           {"loss", trainer.mean_loss()},
                           {"c", trainer.geometry().c},
-                          {"seconds", seconds}};
+                          {"seconds", seconds},
+                          {"peak_mb", peak_megabytes()}};
       if (o.train.task == Task::cross_entropy) {
         line["test_accuracy"] =
             accuracy(encode_all(model, data.test, true), data.test.labels);

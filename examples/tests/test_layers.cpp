@@ -181,6 +181,10 @@ TEST_CASE("batch norm: forward, and gradients against central differences") {
         check_gradient(scale, gscale, 1, forward);
         check_gradient(shift, gshift, 1, forward);
         forward();
+        Buffer<double> alone(c), none(rows * c);
+        cnn::norm_backward<double>(rows, c, act, fixed, p, x.data(), r.data(),
+                                   none.data(), {nullptr, alone.data()}, scratch);
+        check_close(alone, gshift, 0);
         auto in_place = copy_of(r);
         cnn::norm_backward<double>(rows, c, act, fixed, p, x.data(), in_place.data(),
                                    in_place.data(), {nullptr, nullptr}, scratch);
@@ -572,6 +576,14 @@ TEST_CASE("optimisers take the steps computed by hand") {
   }
   {
     start(p);
+    p.decay = 0.5F;
+    cnn::Sgd sgd{{&p}, {0.5F, false, 0.1F, true}};
+    sgd.step(0.1F);
+    CHECK(p.value[0] == doctest::Approx(3 - 0.1 - 0.015));
+    p.decay = 1;
+  }
+  {
+    start(p);
     cnn::AdamW adam{{&p}, {0.9F, 0.99F, 0, 0.1F}};
     p.grad[1] = -5;
     adam.step(0.1F);  // the first step is the sign
@@ -650,6 +662,33 @@ TEST_CASE("layers that learn nothing are left out on the way back") {
     CHECK(dot(fixed[i], fixed[i].data()) > 0);
     check_close(fixed[i], learnt[i + 1], 0);
   }
+}
+
+TEST_CASE("blocks within blocks, with and without shortcuts: directional derivatives") {
+  // Without kinks, so that only rounding is between the slope and the gradient.
+  const auto block = [](Index ci, Index co, cnn::LayerPtr inner) {
+    return std::make_unique<cnn::Residual>(
+        cnn::sequential(cnn::conv3x3(ci, co), std::move(inner), cnn::bn(co)),
+        ci == co ? nullptr : cnn::sequential(cnn::conv1x1(ci, co), cnn::bn(co)), false);
+  };
+  Net net{block(3, 8, block(8, 8, cnn::gelu())), cnn::gelu(),
+          block(8, 4, block(4, 4, block(4, 4, cnn::bn(4)))), cnn::global_mean()};
+  net.init(seed);
+  const Shape in{3, 8, 8, 3}, out = net.plan(in);
+  const auto x = noise<float>(in.size(), 1), d = noise<float>(in.size(), 2),
+             r = noise<float>(out.size(), 3);
+  Buffer<float> gx(in.size());
+  net.forward(x.data(), Mode::frozen);
+  net.zero_grad();
+  net.backward(r.data(), gx.data(), true);
+  const auto at = [&](float h) {
+    auto moved = copy_of(x);
+    for (Index i = 0; i < moved.size(); ++i) moved[i] += h * d[i];
+    return dot(r, net.forward(moved.data(), Mode::frozen));
+  };
+  constexpr float h = 1e-2F;
+  CHECK((at(h) - at(-h)) / (2 * double(h)) ==
+        doctest::Approx(dot(d, gx.data())).epsilon(2e-3));
 }
 
 TEST_CASE("a convolution that starts as dirac passes its channels on") {
