@@ -240,7 +240,8 @@ TEST_CASE("the mean of views is that of the model's outputs for them") {
 }
 
 TEST_CASE("losses of the first steps are those once recorded") {
-  // Printed by this test; other instruction sets round differently, and steps amplify it.
+  // Printed by this test. Other instruction sets round differently: SSE2 and AVX2 differ
+  // by 1e-6 here, but by a tenth in a net as deep as resnet20, whose steps amplify it.
   const auto losses = [](const std::string& task, const std::string& net) {
     auto o = options(task);
     o.net.net = net, o.net.width = 8;
@@ -268,8 +269,7 @@ TEST_CASE("losses of the first steps are those once recorded") {
       CHECK(got[i] == doctest::Approx(want[i]).epsilon(2e-3));
   };
   check("ssl", "tiny", {5.707379, 8.842051, 6.268732, 6.683388, 4.188817, 8.579442});
-  check("supcon", "resnet20",
-        {8.816438, 12.155047, 9.028321, 7.130774, 7.311335, 6.786849});
+  check("supcon", "small", {9.494437, 12.073997, 8.186427, 8.401539, 6.550178, 7.371294});
   check("ce", "airbench", {3.131449, 5.608956, 4.727706, 4.310498, 3.748031, 4.745005});
 }
 
