@@ -35,8 +35,8 @@ describe() {
     O3) flags='-O3 -DNDEBUG' ;;
     tsan)
       needs=clang++ flags='-O1 -g -fsanitize=thread'
-      # The runtime's operator new goes before the one that test_engine.cpp counts with, so that
-      # test counts nothing here.
+      # The runtime's operator new goes before the one of count_allocations.hpp, so that its
+      # tests count nothing here.
       options='-DHCL_SHORT=ON -DCMAKE_EXE_LINKER_FLAGS=-Wl,--allow-multiple-definition' ;;
     *) return 1 ;;
   esac

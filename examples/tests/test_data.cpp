@@ -11,7 +11,6 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
-#include <set>
 
 #include "cnn/augment.hpp"
 #include "cnn/generate.hpp"
@@ -302,29 +301,27 @@ TEST_CASE("augmentation: identity, range, independence of threads and of the bat
     CHECK(even == views(translate, *data, samples, 1, 6));
     CHECK(even != plain);
     CHECK(odd != plain);
-    // Moved by up to two pixels, edges mirrored: each line of each image is one of these.
+    // Moved by up to two pixels, edges mirrored: each image is one of these.
     const cnn::SupervisedAugment reflect{.pad = 2, .flip = 0, .reflect = true};
     const auto moved = views(reflect, *data, samples, 1, 0);
-    std::set<std::pair<int, int>> shifts;
-    for (std::size_t s = 0; s < samples.size(); ++s)
+    const auto outside = [](int k) { return std::abs(31 - std::abs(31 - k)); };
+    for (std::size_t s = 0; s < samples.size(); ++s) {
+      const auto at = [&](int y, int x) {
+        return s * size + std::size_t((y * 32 + x) * c);
+      };
+      bool found = false;
       for (int dy = -2; dy <= 2; ++dy)
         for (int dx = -2; dx <= 2; ++dx) {
           bool same_pixels = true;
           for (int y = 0; y < 32; ++y)
-            for (int x = 0; x < 32; ++x) {
-              const int from_y = std::abs(31 - std::abs(31 - (y + dy))),
-                        from_x = std::abs(31 - std::abs(31 - (x + dx)));
-              const auto at = [&](int r, int k) {
-                return s * size + std::size_t((r * 32 + k) * c);
-              };
+            for (int x = 0; x < 32; ++x)
               same_pixels = same_pixels &&
-                            std::abs(moved[at(y, x)] - plain[at(from_y, from_x)]) < 1e-6F;
-            }
-          if (same_pixels) shifts.insert({int(s), 5 * dy + dx});
+                            std::abs(moved[at(y, x)] -
+                                     plain[at(outside(y + dy), outside(x + dx))]) < 1e-6F;
+          found = found || same_pixels;
         }
-    for (std::size_t s = 0; s < samples.size(); ++s)
-      CHECK(std::any_of(shifts.begin(), shifts.end(),
-                        [&](const auto& p) { return p.first == int(s); }));
+      CHECK(found);
+    }
 
     const auto check = [&](const auto& augment) {
       const auto out = views(augment, *data, samples, 1, 0);
