@@ -16,7 +16,7 @@ faults() {
 3|manifold/sphere.hpp|a lost root of c|s#return T(Pair(x, y).angle / sqrt(S(c_)));#return T(Pair(x, y).angle);#|manifold/test_laws
 4|pairwise/gram_chords.hpp|the re-evaluation dropped|s#^      chords_of_rows(t, q, list, thread);##|pairwise/test_distance_matrix
 5|manifold/poincare_ball.hpp|a wrong sign in expmap|s#S(2) \* c \* xu#S(-2) * c * xu#|manifold/test_laws
-6|core/math.hpp|the tail of a sum missing|s#for (std::size_t l = 0; k < n; ++k, ++l) add(s\[l\], k);##|manifold/test_laws
+6|core/coordinates.hpp|the tail of a sum missing|s#for (std::size_t l = 0; k < n; ++k, ++l) add(s\[l\], k);##|manifold/test_laws
 7|loss/softmax_contrast.hpp|the diagonal not masked|s#if (t.diagonal) l\[i\] = masked_logit<T>;##|loss/test_losses
 8|pairwise/gram_tiles.hpp|threads share a tile: a race|s#values_ + thread \* tile_area#values_#|pairwise/test_distance_matrix loss/test_engine
 9|manifold/poincare_ball.hpp|conformal factor not squared|s#detail::scale<T>(h \* h, g, out)#detail::scale<T>(h, g, out)#|manifold/test_laws

@@ -4,7 +4,6 @@
 
 #include <boost/multiprecision/cpp_bin_float.hpp>
 #include <cmath>
-#include <vector>
 
 #include "hcl/core/math.hpp"
 
@@ -59,35 +58,6 @@ TEST_CASE("the lanes' series of F' meets the slope: F'(x^2) = asinhc_slope(x)/2"
   for (float w = 1e-6f; w < 0.1f; w *= 1.3f)
     CHECK(hcl::detail::asinhc_slope_near0<float>(w) ==
           doctest::Approx(double(hcl::asinhc_slope(std::sqrt(w))) / 2).epsilon(1e-6));
-}
-
-TEST_CASE("sums and finiteness") {
-  const std::vector<float> x{3e30f, 4e30f}, y{3e30f, 4e30f};
-  CHECK(hcl::norm2<float>(x) == doctest::Approx(25e60));
-  CHECK(hcl::diff2<float>(x, y) == 0);
-  CHECK(hcl::is_finite(1.0f));
-  CHECK_FALSE(hcl::is_finite(std::numeric_limits<double>::quiet_NaN()));
-  CHECK_FALSE(hcl::is_finite(std::numeric_limits<double>::infinity()));
-}
-
-TEST_CASE_TEMPLATE("a sum has the same bits in any company", T, float, double) {
-  for (const std::size_t n : {1U, 7U, 16U, 33U, 128U, 131U}) {
-    CAPTURE(n);
-    std::vector<T> x(n), y(n);
-    for (std::size_t k = 0; k < n; ++k)
-      x[k] = T(std::sin(double(k) + 0.3)), y[k] = T(std::cos(3.0 * double(k)));
-    const auto same = [](const hcl::Sum<T>& a, const hcl::Sum<T>& b) {
-      return hcl::Wide<T>(a - b) == hcl::Wide<T>(0);
-    };
-    const hcl::Point<T> u(x), v(y);
-    const auto [uu, vv, uv] = hcl::detail::gram_sums<T>(u, v);
-    CHECK(same(uu, hcl::detail::dot_sum<T>(u, u)));
-    CHECK(same(vv, hcl::detail::dot_sum<T>(v, v)));
-    CHECK(same(uv, hcl::detail::dot_sum<T>(u, v)));
-    double want = 0;
-    for (std::size_t k = 0; k < n; ++k) want += double(x[k]) * double(y[k]);
-    CHECK(double(hcl::Wide<T>(uv)) == doctest::Approx(want).epsilon(1e-12));
-  }
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "hcl/core/error.hpp"
-#include "hcl/core/math.hpp"
+#include "hcl/core/coordinates.hpp"
 #include "hcl/core/view.hpp"
 
 namespace hcl::inline HCL_ABI {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "hcl/core/coordinates.hpp"
 #include "hcl/core/gemm.hpp"
-#include "hcl/core/math.hpp"
 
 namespace hcl::inline HCL_ABI {
 

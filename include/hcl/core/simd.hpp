@@ -266,5 +266,22 @@ HCL_INLINE void vstore(T* p, const V& v) {
   else
     v.store_unaligned(p);
 }
+/// Numbers in double, each rounded to T.
+template <class V, class T>
+HCL_INLINE void vstore_narrow(T* p, const V& v) {
+  if constexpr (std::same_as<T, double>) {
+    v.store_unaligned(p);
+  } else {
+#if HCL_WITH_XSIMD && defined(__AVX512F__)
+    _mm256_storeu_ps(p, _mm512_cvtpd_ps(v));
+#elif HCL_WITH_XSIMD && defined(__AVX__)
+    _mm_storeu_ps(p, _mm256_cvtpd_ps(v));
+#else
+    double wide[std::size_t(width_of<V>)];
+    vstore(wide, v);
+    for (int l = 0; l < width_of<V>; ++l) p[l] = T(wide[l]);
+#endif
+  }
+}
 
 }  // namespace hcl::inline HCL_ABI

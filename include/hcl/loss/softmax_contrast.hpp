@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hcl/core/exp_log.hpp"
 #include "hcl/pairwise/gram_tiles.hpp"
 
 namespace hcl::inline HCL_ABI {

@@ -112,7 +112,7 @@ void check_rows(const char* where, const char* arg, const BatchView<const T>& x,
 /// Whether all numbers of the row are finite.
 template <class T>
 OnManifold finite_row(Point<T> row) {
-  if (hcl::all_finite<T>(row)) return {};
+  if (is_finite(norm2_at_most<T>(row)) || hcl::all_finite<T>(row)) return {};
   for (const T& v : row)
     if (!is_finite(v)) return {false, "not finite", static_cast<double>(v)};
   return {};
@@ -126,6 +126,7 @@ auto finite_rows(const char* arg, const BatchView<const T>& x) {
 /// vector.
 template <class T>
 OnManifold tangent_row(Point<T> row) {
+  if (is_finite(norm2_at_most<T>(row))) return {};
   const Wide<T> n = norm2<T>(row);
   if (is_finite(n)) return {};
   const OnManifold why = finite_row<T>(row);

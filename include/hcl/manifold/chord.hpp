@@ -6,10 +6,12 @@
 // never amplified; arcosh(1+2w) would lose half of the digits at w near 0.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <limits>
 
+#include "hcl/core/coordinates.hpp"
 #include "hcl/core/error.hpp"
 #include "hcl/core/math.hpp"
 #include "hcl/core/simd.hpp"
@@ -132,7 +134,8 @@ struct Directions {
 /// out = a x.
 template <class T>
 void scale(const Wide<T>& a, Point<T> x, Grad<T> out) {
-  for (std::size_t i = 0; i < x.size(); ++i) out[i] = T(a * Wide<T>(x[i]));
+  each_coordinate<T>(x.size(), [&]<class V>(Coordinates<V> at)
+                                   HCL_INLINE_LAMBDA { at.put(out, V(a * at(x))); });
 }
 
 /// out = x/|x| times length, for a finite x != 0 whose |x|^2 may overflow.
@@ -153,8 +156,9 @@ void set_length(const Wide<T>& length, Point<T> x, Grad<T> out) {
 /// out = a x + b y.
 template <class T>
 void combine(const Wide<T>& a, Point<T> x, const Wide<T>& b, Point<T> y, Grad<T> out) {
-  for (std::size_t i = 0; i < x.size(); ++i)
-    out[i] = T(a * Wide<T>(x[i]) + b * Wide<T>(y[i]));
+  each_coordinate<T>(x.size(), [&]<class V>(Coordinates<V> at) HCL_INLINE_LAMBDA {
+    at.put(out, V(a * at(x) + b * at(y)));
+  });
 }
 
 /// |x + y|^2 from the sums themselves.
@@ -166,24 +170,24 @@ template <class T>
   });
 }
 
-/// <x + y, v>.
+/// <x + y, v> and <x - y, v>, from the sums and the differences themselves.
 template <class T>
 [[nodiscard]] Wide<T> sum_dot(Point<T> x, Point<T> y, Point<T> v) {
-  using W = Wide<T>;
-  if constexpr (std::same_as<T, float>)
-    return sum_of<W>(x.size(), [&]<class V>(const V& s, std::size_t k) {
-      return add_product(s, V(load_sum<V>(&x[k]) + load_sum<V>(&y[k])),
-                         load_sum<V>(&v[k]));
-    });
-  W s(0);
-  for (std::size_t i = 0; i < x.size(); ++i) s += (W(x[i]) + W(y[i])) * W(v[i]);
-  return s;
+  return sum_of<Wide<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+    return add_product(s, V(load_sum<V>(&x[k]) + load_sum<V>(&y[k])), load_sum<V>(&v[k]));
+  });
+}
+template <class T>
+[[nodiscard]] Wide<T> diff_dot(Point<T> x, Point<T> y, Point<T> v) {
+  return sum_of<Wide<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+    return add_product(s, V(load_sum<V>(&x[k]) - load_sum<V>(&y[k])), load_sum<V>(&v[k]));
+  });
 }
 
 /// out = x.
 template <class T>
 void copy(Point<T> x, Grad<T> out) {
-  for (std::size_t i = 0; i < x.size(); ++i) out[i] = x[i];
+  std::copy(x.begin(), x.end(), out.begin());
 }
 
 /// Backward of z = f(s) v, s = sqrt(c)|v|, from f(s) and slope = f'(s)/s:
@@ -194,8 +198,9 @@ void radial_vjp(Point<T> v, const Wide<T>& n, Point<T> g, const Wide<T>& a,
                 T& gc) {
   using W = Wide<T>;
   const W k = slope * a, ck = c * k;
-  for (std::size_t i = 0; i < v.size(); ++i)
-    gv[i] = T(W(gv[i]) + f * W(g[i]) + ck * W(v[i]));
+  each_coordinate<T>(v.size(), [&]<class V>(Coordinates<V> at) HCL_INLINE_LAMBDA {
+    at.add(gv, V(f * at(g) + ck * at(v)));
+  });
   gc = T(W(gc) + k * n / W(2));
 }
 
@@ -209,8 +214,11 @@ template <class T>
 /// that every geometry shares. factor |x|^2 is held to the same.
 template <class T>
 [[nodiscard]] OnManifold all_finite(Point<T> x, const Wide<T>& factor = Wide<T>(1)) {
-  const Wide<T> n = norm2<T>(x), most(largest_norm2<T>());
-  if (n <= most && factor * n <= most) return {};  // which no sum with a NaN is
+  const Wide<T> most(largest_norm2<T>());
+  const auto within = [&](const Wide<T>& n) { return n <= most && factor * n <= most; };
+  if (within(Wide<T>(norm2_at_most<T>(x)))) return {};
+  const Wide<T> n = norm2<T>(x);
+  if (within(n)) return {};  // which no sum with a NaN is
   for (const T& v : x)
     if (!is_finite(v)) return {false, "not finite", static_cast<double>(v)};
   return {false, "|x|^2 is too large for the scalar type", static_cast<double>(n)};

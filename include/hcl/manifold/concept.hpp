@@ -14,7 +14,7 @@
 #include <concepts>
 #include <cstddef>
 
-#include "hcl/core/math.hpp"
+#include "hcl/core/coordinates.hpp"
 #include "hcl/core/view.hpp"
 
 namespace hcl::inline HCL_ABI {

@@ -106,11 +106,12 @@ class Euclidean {
 
  private:
   static void add_difference(const W& k, Point<T> x, Point<T> y, Grad<T> gx, Grad<T> gy) {
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const W u = k * (W(x[i]) - W(y[i]));
-      gx[i] = T(W(gx[i]) + u);
-      gy[i] = T(W(gy[i]) - u);
-    }
+    detail::each_coordinate<T>(x.size(),
+                               [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                                 const V u = k * (at(x) - at(y));
+                                 at.add(gx, u);
+                                 at.add(gy, V(-u));
+                               });
   }
 };
 

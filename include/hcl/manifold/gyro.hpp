@@ -119,7 +119,9 @@ void conformal_factor_vjp(const PoincareBall<T>& ball, Point<std::type_identity_
   using W = Wide<T>;
   HCL_ASSERT(x.size() == gx.size());
   const W n = norm2<T>(x), c(ball.c()), l = W(2) / ball.gap(x), k = W(g) * l * l;
-  for (std::size_t i = 0; i < x.size(); ++i) gx[i] = T(W(gx[i]) + k * c * W(x[i]));
+  detail::each_coordinate<T>(x.size(),
+                             [&]<class V>(detail::Coordinates<V> at)
+                                 HCL_INLINE_LAMBDA { at.add(gx, V(k * c * at(x))); });
   gc = T(W(gc) + k * n / W(2));
 }
 
@@ -138,8 +140,10 @@ void mobius_add(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> x,
   const S c(ball.c()), a = ball.gap(nx), b = ball.gap(ny);
   const auto k = detail::mobius_sum<S>(a, b, q, c);
   const W on_x(k.on_x), on_sum(k.on_sum);
-  for (std::size_t i = 0; i < x.size(); ++i)
-    out[i] = T(on_x * W(x[i]) + on_sum * (W(x[i]) + W(y[i])));
+  detail::each_coordinate<T>(x.size(),
+                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                               at.put(out, V(on_x * at(x) + on_sum * (at(x) + at(y))));
+                             });
   ball.inside(W(k.on_sum * b), out);  // 1 - c|out|^2 = a b/(a b + c q)
 }
 
@@ -157,11 +161,14 @@ void mobius_add_vjp(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> 
   const auto k = detail::mobius_sum(detail::gap_of(W(ball.gap(of[0])), nx, c),
                                     detail::gap_of(W(ball.gap(of[1])), ny, c), q, c);
   const auto by = (dot<T>(g, x) * k.on_x + detail::sum_dot<T>(x, y, g) * k.on_sum).d;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const W u = k.on_sum.v * W(g[i]) + W(2) * by[2] * (W(x[i]) + W(y[i]));
-    gx[i] = T(W(gx[i]) + u + k.on_x.v * W(g[i]) + W(2) * by[0] * W(x[i]));
-    gy[i] = T(W(gy[i]) + u + W(2) * by[1] * W(y[i]));
-  }
+  const W on_x = k.on_x.v, on_sum = k.on_sum.v, by_x = W(2) * by[0], by_y = W(2) * by[1],
+          by_sum = W(2) * by[2];
+  detail::each_coordinate<T>(x.size(),
+                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                               const V u = on_sum * at(g) + by_sum * (at(x) + at(y));
+                               at.add(gx, V(u + on_x * at(g) + by_x * at(x)));
+                               at.add(gy, V(u + by_y * at(y)));
+                             });
   gc = T(W(gc) + by[3]);
 }
 
@@ -188,8 +195,10 @@ void mobius_scalar_mul_vjp(const PoincareBall<T>& ball, const std::type_identity
   const auto [s, n, c] = detail::variables<W>(r, norm2<T>(x), ball.c());
   const auto f = s * detail::mobius_scale(s * s * n, n, c);
   const W k = dot<T>(g, x);
-  for (std::size_t i = 0; i < x.size(); ++i)
-    gx[i] = T(W(gx[i]) + f.v * W(g[i]) + W(2) * k * f.d[1] * W(x[i]));
+  const W on_g = f.v, on_x = W(2) * k * f.d[1];
+  detail::each_coordinate<T>(
+      x.size(), [&]<class V>(detail::Coordinates<V> at)
+                    HCL_INLINE_LAMBDA { at.add(gx, V(on_g * at(g) + on_x * at(x))); });
   gr = T(W(gr) + k * f.d[0]);
   gc = T(W(gc) + k * f.d[2]);
 }
@@ -257,10 +266,11 @@ void gyration(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> x,
   const Form k = plain ? Form::plain(nx, ny, xy, xv, dot<T>(y, v), c)
                        : Form::opposed(nx, ny, W(detail::sum2<T>(x, y)), xv,
                                        detail::sum_dot<T>(x, y, v), c);
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const W t = plain ? W(y[i]) : W(W(x[i]) + W(y[i]));
-    out[i] = T(W(v[i]) + (k.on_x * W(x[i]) + k.on_t * t));
-  }
+  detail::each_coordinate<T>(x.size(),
+                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                               const V t = plain ? V(at(y)) : V(at(x) + at(y));
+                               at.put(out, V(at(v) + (k.on_x * at(x) + k.on_t * t)));
+                             });
 }
 
 /// gx, gy, gv, gc += the backward of gyration.

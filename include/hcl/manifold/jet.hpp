@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "hcl/core/coordinates.hpp"
 #include "hcl/core/math.hpp"
 
 namespace hcl::inline HCL_ABI::detail {

@@ -77,8 +77,10 @@ class Lorentz {
     using std::sqrt;
     const W w = W(c_) * W(Pair(*this, x, y).q);
     const W k = asinhc(detail::root(w)) / sqrt(W(1) + w);
-    for (std::size_t i = 0; i < x.size(); ++i)
-      out[i] = T(k * ((W(y[i]) - W(x[i])) - W(2) * w * W(x[i])));
+    detail::each_coordinate<T>(x.size(),
+                               [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                                 at.put(out, V(k * ((at(y) - at(x)) - W(2) * w * at(x))));
+                               });
   }
   /// sinh(s)/s v, s = sqrt(c)|v|. Where |z|^2 or c|z|^2 would pass
   /// the largest T/2^20 (at c = 1: s = 38 in float, 348 in double), z stays there.

@@ -115,11 +115,13 @@ void expmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
   q.v = value;
   const auto below = a * b + c * q, on_x = (a + c * q) / below, on_v = a * s / below;
   const auto by = (g_x * on_x + g_v * on_v).d;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const W xi(x[i]), vi(v[i]), gi(g[i]);
-    gx[i] = T(W(gx[i]) + on_x.v * gi + W(2) * by[0] * xi + by[2] * vi);
-    gv[i] = T(W(gv[i]) + on_v.v * gi + W(2) * by[1] * vi + by[2] * xi);
-  }
+  const W gx_g = on_x.v, gv_g = on_v.v, by_x = W(2) * by[0], by_v = W(2) * by[1],
+          by_xv = by[2];
+  detail::each_coordinate<T>(x.size(),
+                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                               at.add(gx, V(gx_g * at(g) + by_x * at(x) + by_xv * at(v)));
+                               at.add(gv, V(gv_g * at(g) + by_v * at(v) + by_xv * at(x)));
+                             });
   gc = T(W(gc) + by[3]);
 }
 /// z = c(|v|^2 - c<x,v>^2/(1 + c|x|^2)) has dz/dv = 2c w, dz/dx = -2c^2<x,v>/(1 + c|x|^2)
@@ -154,10 +156,11 @@ void expmap_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
   const auto z = c * nv, on_v = detail::sinc_of_square(z),
              on_x = detail::cos_of_square(z) / sqrt(c * nx);
   const auto by = (dot<T>(g, x) * on_x + dot<T>(g, v) * on_v).d;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    gx[i] = T(W(gx[i]) + on_x.v * W(g[i]) + W(2) * by[0] * W(x[i]));
-    gv[i] = T(W(gv[i]) + on_v.v * W(g[i]) + W(2) * by[1] * W(v[i]));
-  }
+  detail::each_coordinate<T>(x.size(),
+                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                               at.add(gx, V(on_x.v * at(g) + W(2) * by[0] * at(x)));
+                               at.add(gv, V(on_v.v * at(g) + W(2) * by[1] * at(v)));
+                             });
   gc = T(W(gc) + by[2]);
 }
 
@@ -182,14 +185,16 @@ void logmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
   const auto w = c * q / (a * b);
   const auto k = detail::asinhc_of_square(w) / (b * sqrt(W(1) + w));
   const auto on_gap = k * a, on_x = -k * c * q;
-  W gap_g(0);  // <y-x, g>
-  for (std::size_t i = 0; i < x.size(); ++i) gap_g += (W(y[i]) - W(x[i])) * W(g[i]);
+  const W gap_g = detail::diff_dot<T>(y, x, g);  // <y-x, g>
   const auto by = (gap_g * on_gap + dot<T>(g, x) * on_x).d;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const W xi(x[i]), yi(y[i]), gi(g[i]), by_gap = W(2) * by[2] * (yi - xi);
-    gx[i] = T(W(gx[i]) + (on_x.v - on_gap.v) * gi + W(2) * by[0] * xi - by_gap);
-    gy[i] = T(W(gy[i]) + on_gap.v * gi + W(2) * by[1] * yi + by_gap);
-  }
+  const W gx_g = on_x.v - on_gap.v, gy_g = on_gap.v, by_x = W(2) * by[0],
+          by_y = W(2) * by[1], by_q = W(2) * by[2];
+  detail::each_coordinate<T>(x.size(),
+                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                               const V by_gap = by_q * (at(y) - at(x));
+                               at.add(gx, V(gx_g * at(g) + by_x * at(x) - by_gap));
+                               at.add(gy, V(gy_g * at(g) + by_y * at(y) + by_gap));
+                             });
   gc = T(W(gc) + by[3]);
 }
 template <class T>

@@ -67,8 +67,11 @@ class PoincareBall {
     const S xu = s * xv;
     const S k = gap(nx) / (S(1) + S(2) * c * xu + c * c * nx * nu);
     const S by_x = S(1) + k * c * nu, by_v = k * s;
-    for (std::size_t i = 0; i < x.size(); ++i)
-      out[i] = T(by_x * S(x[i]) + by_v * S(v[i]));
+    if constexpr (std::same_as<S, W>)
+      detail::combine<T>(by_x, x, by_v, v, out);
+    else
+      for (std::size_t i = 0; i < x.size(); ++i)
+        out[i] = T(by_x * S(x[i]) + by_v * S(v[i]));
     project(out, out);
   }
   /// ((1-c|x|^2)(y-x) - c|y-x|^2 x) F(w)/((1-c|y|^2) sqrt(1+w)), w = cQ: 2 artanh(...) of
@@ -79,8 +82,10 @@ class PoincareBall {
     const W c(c_), w = c * W(p.q);
     const W k = asinhc(detail::root(w)) / (p.b * sqrt(W(1) + w));
     const W ky = k * p.a, kx = k * c * p.diff;
-    for (std::size_t i = 0; i < x.size(); ++i)
-      out[i] = T(ky * (W(y[i]) - W(x[i])) - kx * W(x[i]));
+    detail::each_coordinate<T>(x.size(),
+                               [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                                 at.put(out, V(ky * (at(y) - at(x)) - kx * at(x)));
+                               });
   }
   /// tanh(sqrt(c)|v|) v/(sqrt(c)|v|).
   void expmap0(Point<T> v, Grad<T> out) const {
@@ -131,10 +136,11 @@ class PoincareBall {
     for (std::size_t i = 0; i < x.size(); ++i) dv += (W(y[i]) - W(x[i])) * W(v[i]);
     const W cd = c * p.diff, a_coef = -c * (c * p.nx * dv + (p.b + cd) * xv);
     const W b_coef = c * (p.a * dv - cd * xv), k = W(2) / (p.a * p.b + cd), l = p.b / p.a;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const W step = a_coef * (W(y[i]) - W(x[i])) + b_coef * W(x[i]);
-      out[i] = T(l * (W(v[i]) + k * step));
-    }
+    detail::each_coordinate<T>(x.size(),
+                               [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                                 const V step = a_coef * (at(y) - at(x)) + b_coef * at(x);
+                                 at.put(out, V(l * (at(v) + k * step)));
+                               });
   }
   /// g/lambda_x^2.
   void egrad2rgrad(Point<T> x, Point<T> g, Grad<T> out) const {
@@ -173,6 +179,7 @@ class PoincareBall {
   }
   /// Finite and c|x|^2 < 1.
   [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const {
+    if (W(c_) * W(detail::norm2_at_most<T>(x)) < W(1 - 0x1p-50)) return {};
     const S n = S(c_) * detail::dot_sum<T>(x, x);
     if (n < S(1)) return {};  // and so is finite
     if (const auto finite = detail::all_finite<T>(x); !finite) return finite;
@@ -247,11 +254,12 @@ class PoincareBall {
     const W k = g * f.by_q, q(p.q);
     const W kd = W(2) * k / (p.a * p.b), cq = W(2) * W(c_) * q * k;
     const W kx = cq / p.a, ky = cq / p.b;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const W u = kd * (W(x[i]) - W(y[i]));
-      gx[i] = T(W(gx[i]) + u + kx * W(x[i]));
-      gy[i] = T(W(gy[i]) - u + ky * W(y[i]));
-    }
+    detail::each_coordinate<T>(x.size(),
+                               [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                                 const V u = kd * (at(x) - at(y));
+                                 at.add(gx, V(u + kx * at(x)));
+                                 at.add(gy, V(ky * at(y) - u));
+                               });
     gc = T(W(gc) + g * f.by_c + k * q * (p.nx / p.a + p.ny / p.b));
   }
 

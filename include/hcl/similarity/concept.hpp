@@ -5,7 +5,7 @@
 #include <concepts>
 #include <span>
 
-#include "hcl/core/math.hpp"
+#include "hcl/core/coordinates.hpp"
 #include "hcl/manifold/concept.hpp"
 
 namespace hcl::inline HCL_ABI {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "hcl/core/error.hpp"
-#include "hcl/core/math.hpp"
+#include "hcl/core/coordinates.hpp"
 
 namespace hcl::inline HCL_ABI::testing {
 
