@@ -264,7 +264,7 @@ void curvature_derivatives(const std::string& name, double flat) {
       const Exact want = (at(Exact(c) + h) - at(Exact(c) - h)) / (2 * h);
       by_c = std::max(by_c, double(abs((Exact(gc) - want) / want)));
       const Exact limit = Exact(flat) * hcl::Euclidean<Exact>().dist(exact(x), exact(y));
-      const Exact e = abs(at(Exact(c)) - limit);
+      const Exact e = abs(Exact(M<double>(c).dist(x, y)) - limit);
       if (e > gap) gap = e;
     }
     const double slope =
@@ -488,31 +488,28 @@ int main(int argc, char** argv) try {
   std::vector<DataSet> embeddings;
   for (const auto& file : files)
     embeddings.push_back({"trained encoder", read_npy(file)});
-  page << "# Accuracy, measured\n\nWritten by `bench/accuracy`; the README says how. An "
-          "error "
-          "is that against the exact result for\nthe *stored* points (60 digits): "
-          "rounding a "
-          "point to its scalar moves it, and is no error here.\nMaxima over sampled "
-          "pairs are "
-          "lower bounds of the true maxima; what is proven is said to be, and\nwhere. "
-          "r = √c·d(0, x); u is the unit roundoff (2⁻²⁴, 2⁻⁵³); n ∈ {2, 16, 128, 1024}, "
-          "c ∈ "
-          "{1e-3, 0.1, 1, 10}, up to "
-       << pairs
-       << " pairs\nfor each n and cell. \"collinear\": y on the ray of x, 1e-3 nearer to "
-          "the "
-          "origin; \"far\": in a direction\nof its own.\n\n## Distances, pair by pair\n\n"
-          "*Proven, float*: all is computed in double from exact differences of floats "
-          "and "
-          "rounded once. With\nk = n/8 + 30 roundings of 2⁻⁵³ on sums of terms of one "
-          "sign, and "
-          "1 - c|x|² magnified by at most\ncosh²(r/2), the error is at most 0.5 + "
-          "2⁻²⁸·k·cosh²(r/2) "
-          "ulp: 0.524 ulp on the ball at r = 12,\nn = 1024. *Double*: sums run in 106 "
-          "bits, and the "
-          "rest is a square root, a quotient, one arsinh\n(glibc states 2 ulp) and a "
-          "product: at "
-          "most 5 ulp; measured below.\n";
+  page << R"(# Accuracy, measured
+
+Written by `bench/accuracy`; the README says how. An error is that against the exact result for
+the *stored* points (60 digits): rounding a point to its scalar moves it, and is no error here.
+Maxima over sampled pairs are lower bounds of the true maxima; what is proven is said to be, and
+where. r = √c·d(0, x); u is the unit roundoff (2⁻²⁴, 2⁻⁵³); n ∈ {2, 16, 128, 1024}, c ∈
+{1e-3, 0.1, 1, 10}, up to )"
+       << pairs << R"( pairs
+for each n and cell. "collinear": y on the ray of x, 1e-3 nearer to the origin; "far": in a direction
+of its own.
+
+## Distances, pair by pair
+
+*Proven, float*, to first order in 2⁻⁵³: all is computed in double from exact differences of floats
+and rounded once; k = n/8 + 30 roundings of 2⁻⁵³ fall on sums. On the ball their terms have one sign,
+and 1 - c|x|² is magnified by at most cosh²(r/2): 0.5 + 2⁻²⁸·k·cosh²(r/2) ulp, 0.524 at r = 12, n = 1024.
+On Lorentz no part of Q is negative. |x| - |y| errs by k·2⁻⁵³ of |x-y|, of which Q sees at most three
+times k·2⁻⁵³; the coordinates of the angular part are differences, whose ten roundings Q sees magnified
+by cosh r: 0.5 + 2⁻³⁰(3k + 10 cosh r) ulp, 2.8 at r = 20, n = 1024. *Double*: sums run in 106 bits, and
+the rest is a square root, a quotient, one arsinh (glibc states 2 ulp) and a product: at most 5 ulp.
+Measured:
+)";
   distances<float, hcl::PoincareBall>("Poincaré ball, float",
                                       {0.5, 1, 2, 4, 6, 8, 10, 12, 14},
                                       ball_formulas<float>(), "accuracy-ball-float");
@@ -526,13 +523,13 @@ int main(int argc, char** argv) try {
   page << "\n## Angles on the sphere\n\nLargest error in ulp by dimension and angle:\n";
   sphere_angles<float>("float");
   sphere_angles<double>("double");
-  page << "\n## Gradients of d, pair by pair\n\nThe error of ∂d/∂x in the dual norm at "
-          "x, where "
-          "the gradient has norm 1, in units of u; n ≥ 16. What\nis left beyond r = 6 in "
-          "the "
-          "Lorentz chart is the rounding of the stored coordinates: the metric "
-          "sees\ntheir radial "
-          "part enlarged by cosh r.\n";
+  page << R"(
+## Gradients of d, pair by pair
+
+The error of ∂d/∂x in the dual norm at x, where the gradient has norm 1, in units of u; n ≥ 16: the
+rounding of the stored gradient alone is u·cosh(r)/√n there in the Lorentz chart, which sees the radial
+part of few coordinates enlarged. That is also what is left of it beyond r = 6.
+)";
   gradients<float, hcl::PoincareBall>("Poincaré ball, float", {0.5, 2, 4, 6, 8, 12});
   gradients<float, hcl::Lorentz>("Lorentz, float", {0.5, 2, 4, 6, 8, 12, 20});
   gradients<double, hcl::PoincareBall>("Poincaré ball, double", {0.5, 4, 6, 12, 25});
@@ -553,9 +550,12 @@ may cost 1.
                                   ball_map_errors<double>());
   maps<double, hcl::Lorentz>("Lorentz, double, maps", {0.5, 2, 6, 10},
                              map_errors<hcl::Lorentz, double>());
-  page << "\nTheir backward, for a random upstream gradient: the largest relative error "
-          "of "
-          "the gradient by\nan input, |error|/|exact|, in units of u.\n";
+  page << R"(
+Their backward, for a random upstream gradient: the largest relative error of the gradient by an
+input, |error|/|exact|, in units of u. In double these formulas run in double itself, not in two: on
+the ball `expmap_vjp` loses what 1 - c|x|² is small by, and so does the transport in the Lorentz chart.
+The same in float runs in double and loses nothing.
+)";
   maps<float, hcl::PoincareBall>("Poincaré ball, float, backward", {0.5, 2, 6, 12},
                                  vjp_errors<hcl::PoincareBall, float>());
   maps<float, hcl::Lorentz>("Lorentz, float, backward", {0.5, 2, 6, 12},
@@ -564,11 +564,15 @@ may cost 1.
                                   vjp_errors<hcl::PoincareBall, double>());
   maps<double, hcl::Lorentz>("Lorentz, double, backward", {0.5, 2, 6},
                              vjp_errors<hcl::Lorentz, double>());
-  page << "\n## The curvature, down to 1e-12\n\ndd/dc in double, largest relative error, "
-          "and the "
-          "largest gap |d_c − d_0| to the flat limit with the\nslope of its decrease (1: "
-          "O(c)).\n\n"
-          "| geometry | c | dd/dc | gap | slope |\n|---|---|---|---|---|\n";
+  page << R"(
+## The curvature, down to 1e-12
+
+dd/dc in double, largest relative error, and the largest gap |d_c − d_0| of distances in double to
+the flat limit with the slope of its decrease (1: O(c)).
+
+| geometry | c | dd/dc | gap | slope |
+|---|---|---|---|---|
+)";
   curvature_derivatives<hcl::PoincareBall>("ball", 2);
   curvature_derivatives<hcl::Lorentz>("Lorentz", 1);
   page << "\n## Batches, float\n\nAll pairs of " << batch_rows << R"( rows of 128 numbers,

@@ -62,6 +62,11 @@ TEST_CASE_TEMPLATE("the bound of |x|^2 is above it, and close", T, float, double
       CHECK(static_cast<long double>(bound) >= exact);
       CHECK(bound <= double(exact) * (1 + 2 * double(n + 4) * u) + 1e-40);
     }
+  // Squares that underflow to 0, and more numbers than the bound is proven for.
+  const std::vector<T> tiny(33, std::numeric_limits<T>::min());
+  CHECK(hcl::detail::norm2_at_most<T>(tiny) > 0);
+  const std::vector<T> many(std::size_t{1} << 20, T(0));
+  CHECK_FALSE(hcl::is_finite(hcl::detail::norm2_at_most<T>(many)));
 }
 
 TEST_CASE_TEMPLATE("no bound where |x|^2 is not finite in T", T, float, double) {

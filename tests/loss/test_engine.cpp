@@ -35,6 +35,22 @@ Outcome run(const Matrix<float>& x, hcl::Workspace& ws) {
   o.loss = hcl::NtXent{ball, 0.2f}.value_and_grad(x, o.g, ws);
   return o;
 }
+Outcome run_supcon(const Matrix<float>& x, hcl::Workspace& ws) {
+  std::vector<int> labels(std::size_t(x.rows()));
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = int(i % 5);
+  Outcome o{{}, Matrix<float>(x.rows(), x.cols())};
+  o.loss =
+      hcl::SupCon{ball, 0.2f, hcl::SupConForm::inside}.value_and_grad(x, labels, o.g, ws);
+  return o;
+}
+Outcome run_infonce(const Matrix<float>& x, hcl::Workspace& ws) {
+  const Matrix<float> y = x.colwise().reverse();
+  Matrix<float> gy(x.rows(), x.cols());
+  Outcome o{{}, Matrix<float>(x.rows(), x.cols())};
+  o.loss = hcl::InfoNce{ball, 0.2f, hcl::Sides::two}.value_and_grad(x, y, o.g, gy, ws);
+  o.g += gy;
+  return o;
+}
 
 template <class F>
 std::string message_of(const F& f) {
@@ -57,19 +73,21 @@ TEST_CASE("same bits for any number of threads and any workspace") {
     CAPTURE(n);
     const auto x = random_rows<float>(n, 7, 2.5, 1);
     hcl::Workspace keep, none{0}, few{3 * 96 * 96 * sizeof(float)};
-    const Outcome want = run(x, keep);
-    CHECK(run(x, keep) == want);
-    CHECK(run(x, none) == want);
-    CHECK(run(x, few) == want);
+    for (const auto& loss : {run, run_supcon, run_infonce}) {
+      const Outcome want = loss(x, keep);
+      CHECK(loss(x, keep) == want);
+      CHECK(loss(x, none) == want);
+      CHECK(loss(x, few) == want);
 #if defined(_OPENMP)
-    const int before = omp_get_max_threads();
-    for (const int t : {1, 2, 3, 5}) {
-      omp_set_num_threads(t);
-      hcl::Workspace ws;
-      CHECK(run(x, ws) == want);
-    }
-    omp_set_num_threads(before);
+      const int before = omp_get_max_threads();
+      for (const int t : {1, 2, 3, 4, 5, 8}) {
+        omp_set_num_threads(t);
+        hcl::Workspace ws;
+        CHECK(loss(x, ws) == want);
+      }
+      omp_set_num_threads(before);
 #endif
+    }
   }
 }
 

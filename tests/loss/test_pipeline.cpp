@@ -94,7 +94,7 @@ TEST_CASE("the pipeline has the same bits for any number of threads") {
   const auto v = support::random_vectors<float>(301, 9, 4.0);
   omp_set_num_threads(1);
   const auto one = run<hcl::PoincareBall<float>>(v, 2.3f, 0.1f, 0.2f);
-  for (const int n : {2, 3, 8}) {
+  for (const int n : {2, 3, 4, 8}) {
     omp_set_num_threads(n);
     CHECK(run<hcl::PoincareBall<float>>(v, 2.3f, 0.1f, 0.2f) == one);
   }

@@ -2,7 +2,13 @@
 // threads.
 #include <doctest/doctest.h>
 
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "hcl/manifold/gyro_batch.hpp"
 #include "hcl/manifold/head.hpp"
+#include "hcl/manifold/maps_batch.hpp"
 #include "support/catalog.hpp"
 
 namespace {
@@ -52,6 +58,47 @@ TEST_CASE_TEMPLATE("rows equal points", M, HCL_TEST_MANIFOLDS(float),
     hcl::project(m, z, z);  // in place
   }
 }
+
+#if defined(_OPENMP)
+/// All that maps by rows write for one batch, one matrix below the other.
+template <class M>
+Rows<hcl::ScalarOf<M>> all_maps(const M& m) {
+  using T = hcl::ScalarOf<M>;
+  const hcl::Index n = 150, d = 9;
+  const auto x = random_points(m, n, d), y = random_points(m, n, d, 1.5, seed + 1);
+  const auto v = random_vectors<T>(n, d, 1), g = random_vectors<T>(n, d, 1, seed + 2);
+  std::vector<Rows<T>> out(10, Rows<T>::Zero(n, d));
+  std::vector<T> distances(std::size_t(n), T(0)), by_distance(std::size_t(n), T(0.5));
+  T c(0), r(0);
+  hcl::dist(m, x, y, distances);
+  hcl::dist_vjp(m, x, y, by_distance, out[0], out[1], c);
+  hcl::logmap0(m, x, out[2]);
+  hcl::expmap0_vjp(m, v, g, out[3], c);
+  hcl::expmap(m, x, out[2], out[4]);
+  hcl::expmap_vjp(m, x, out[2], g, out[5], out[6], c);
+  hcl::clip_rows_vjp(v, T(0.5), g, out[7], r);
+  if constexpr (std::same_as<M, hcl::PoincareBall<T>>)
+    hcl::mobius_add_vjp(m, x, y, g, out[8], out[9], c);
+  Rows<T> all(10 * n + 2, d);
+  for (std::size_t k = 0; k < 10; ++k) all.middleRows(hcl::Index(k) * n, n) = out[k];
+  all.row(10 * n).setConstant(c), all.row(10 * n + 1).setConstant(r);
+  for (hcl::Index i = 0; i < n; ++i) all(i, 0) += distances[std::size_t(i)];
+  return all;
+}
+
+TEST_CASE_TEMPLATE("maps have the same bits for any number of threads", M,
+                   HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(1);
+  const M m = make<M>(0.7);
+  const auto one = all_maps(m);
+  for (const int n : {2, 3, 4, 8}) {
+    omp_set_num_threads(n);
+    CHECK(all_maps(m) == one);
+  }
+  omp_set_num_threads(before);
+}
+#endif
 
 TEST_CASE("maps accumulate their gradients") {
   const hcl::PoincareBall<double> m(0.7);

@@ -10,7 +10,8 @@
 namespace {
 
 using namespace support;
-constexpr std::size_t dim = 4;
+// Vectors of every instruction set, and coordinates that are left over.
+constexpr std::size_t dim = 9;
 
 TEST_CASE_TEMPLATE("geodesics have constant speed and the right ends", M,
                    HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
@@ -100,13 +101,15 @@ TEST_CASE_TEMPLATE("transport from the origin is the general one, and inverts", 
     auto points = some_points(m, dim);
     points.push_back(origin);
     for (const auto& y : points) {
-      std::vector<T> v{T(0.3), T(-1.1), T(0.7), T(0.4)}, at(dim), want(dim), back(dim);
+      std::vector<T> v{T(0.3), T(-1.1), T(0.7),  T(0.4), T(-0.2),
+                       T(0.9), T(0.1),  T(-0.5), T(0.6)},
+          at(dim), want(dim), back(dim);
       m.project_tangent(origin, v, v);
       hcl::transport0(m, y, v, at);
       m.parallel_transport(origin, y, v, want);
       hcl::transport0_back(m, y, at, back);
-      CHECK(double(m.norm(y, at)) ==
-            doctest::Approx(double(m.norm(origin, v))).epsilon(100 * eps));
+      CHECK(std::abs(double(m.norm(y, at)) - double(m.norm(origin, v))) <=
+            100 * eps * double(m.norm(origin, v)));
       for (std::size_t k = 0; k < dim; ++k) {
         CHECK(std::abs(double(at[k] - want[k])) <= 100 * eps);
         CHECK(std::abs(double(back[k] - v[k])) <= 100 * eps);
@@ -122,24 +125,27 @@ TEST_CASE("transport back from far out keeps the radial part") {
   const std::vector<double> y{std::sinh(18.0), 0}, v{std::cosh(18.0), 1};  // norm sqrt(2)
   std::vector<double> out(2);
   hcl::transport0_back(m, y, v, out);
-  CHECK(out[0] == doctest::Approx(1).epsilon(1e-14));
-  CHECK(out[1] == doctest::Approx(1).epsilon(1e-14));
+  CHECK(std::abs(out[0] - 1) <= 1e-14);
+  CHECK(std::abs(out[1] - 1) <= 1e-14);
 }
 
 TEST_CASE("transport near the rim has the digits of 1 - c|y|^2") {
-  // 1 - |y|^2 = 2^-39 + 2^-80: of |y|^2 rounded to double 14 bits would be left.
+  // 1 - |y|^2 = 2^-39 - 2^-80: of |y|^2 rounded to double 14 bits would be left.
   const hcl::PoincareBall<double> m(1.0);
   const std::vector<double> y{1 - 0x1p-40, 0}, v{1, 2}, g{1, 0};
   const double gap = 0x1p-39 - 0x1p-80;
   std::vector<double> out(2), gy(2, 0.0), gv(2, 0.0);
   double gc = 0;
+  const auto close = [](double got, double want) {
+    CHECK(std::abs(got / want - 1) <= 1e-15);
+  };
   hcl::transport0(m, y, v, out);
-  CHECK(out[1] == doctest::Approx(2 * gap).epsilon(1e-15));
+  close(out[1], 2 * gap);
   hcl::transport0_back(m, y, v, out);
-  CHECK(out[1] == doctest::Approx(2 / gap).epsilon(1e-15));
-  CHECK(hcl::conformal_factor(m, y) == doctest::Approx(2 / gap).epsilon(1e-15));
+  close(out[1], 2 / gap);
+  close(hcl::conformal_factor(m, y), 2 / gap);
   hcl::transport0_vjp(m, y, v, g, gy, gv, gc);
-  CHECK(gv[0] == doctest::Approx(gap).epsilon(1e-15));
+  close(gv[0], gap);
 }
 
 TEST_CASE_TEMPLATE("backward of the transports", M, HCL_TEST_MANIFOLDS(float),
@@ -150,7 +156,8 @@ TEST_CASE_TEMPLATE("backward of the transports", M, HCL_TEST_MANIFOLDS(float),
     const M m = make<M>(c);
     for (const auto& y : some_points(m, dim)) {
       std::vector<T> in(y);
-      in.insert(in.end(), {T(0.3), T(-1.1), T(0.7), T(0.4)});
+      in.insert(in.end(), {T(0.3), T(-1.1), T(0.7), T(0.4), T(-0.2), T(0.9), T(0.1),
+                           T(-0.5), T(0.6)});
       in.push_back(T(c));
       check_vjp(
           in,

@@ -14,7 +14,8 @@ using namespace support;
 using Exact = boost::multiprecision::cpp_bin_float_50;
 template <class T>
 using Vec = std::vector<T>;
-constexpr std::size_t dim = 4;
+// Vectors of every instruction set, and coordinates that are left over.
+constexpr std::size_t dim = 9;
 
 template <class T>
 Vec<T> add(const hcl::PoincareBall<T>& m, const Vec<T>& x, const Vec<T>& y) {
@@ -78,7 +79,8 @@ TEST_CASE_TEMPLATE("gyrogroup laws", T, float, double) {
     CAPTURE(c);
     const hcl::PoincareBall<T> m{T(c)};
     const auto points = some_points(m);
-    const Vec<T> zero(dim, T(0)), v{T(0.3), T(-1.1), T(0.7), T(0.4)};
+    const Vec<T> zero(dim, T(0)),
+        v{T(0.3), T(-1.1), T(0.7), T(0.4), T(-0.2), T(0.9), T(0.1), T(-0.5), T(0.6)};
     for (const auto& x : points) {
       CHECK(add(m, zero, x) == x);
       same(m, add(m, x, zero), x, 4);
@@ -283,7 +285,8 @@ TEST_CASE_TEMPLATE("every backward agrees with dual numbers", T, float, double) 
                                   piece(out, 0, dim), piece(out, 1, dim), out.back());
             },
             400);  // at y = 0 terms of |x|^2, 56 here, cancel in the derivative by c
-        in.insert(in.end() - 1, {T(0.3), T(-1.1), T(0.7), T(0.4)});
+        in.insert(in.end() - 1, {T(0.3), T(-1.1), T(0.7), T(0.4), T(-0.2), T(0.9), T(0.1),
+                                 T(-0.5), T(0.6)});
         check_vjp(
             in,
             [&](const auto& a) {

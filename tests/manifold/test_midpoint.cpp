@@ -13,7 +13,7 @@
 namespace {
 
 using namespace support;
-constexpr hcl::Index rows = 6, dim = 4;
+constexpr hcl::Index rows = 6, dim = 9;  // vectors and what is left over
 template <class T>
 using Vec = std::vector<T>;
 template <class T>

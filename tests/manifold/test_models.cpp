@@ -19,7 +19,8 @@ using Exact = boost::multiprecision::number<boost::multiprecision::cpp_bin_float
                                             boost::multiprecision::et_off>;
 template <class T>
 using Vec = std::vector<T>;
-constexpr std::size_t dim = 4;
+// Vectors of every instruction set, and coordinates that are left over.
+constexpr std::size_t dim = 9;
 
 /// Points of Lorentz space at sqrt(c) d(0, x) <= radius, with the origin, one on the last
 /// axis each way, and two close to each other.
@@ -32,8 +33,10 @@ std::vector<Vec<T>> lorentz_points(const hcl::Lorentz<T>& m, double radius) {
     out.emplace_back(row.begin(), row.end());
   }
   const T far = T(std::sinh(radius) / std::sqrt(double(m.c())));
-  out.push_back({T(0), T(0), T(0), far});
-  out.push_back({T(0), T(0), T(0), -far});
+  out.emplace_back(dim, T(0));
+  out.back().back() = far;
+  out.emplace_back(dim, T(0));
+  out.back().back() = -far;
   out.push_back(Vec<T>(dim, T(0)));
   out.push_back(out[0]);
   out.back()[1] *= T(1.001);
@@ -199,7 +202,9 @@ TEST_CASE_TEMPLATE("differentials keep lengths, and are the duals'", T, float, d
         for (const auto& p : lorentz_points(lorentz, radius)) {
           const Vec<T> x = given<decltype(from)>(lorentz, p);
           CAPTURE(text(x));
-          const Vec<T> v{T(0.3), T(-1.1), T(0.7), T(0.4)}, g{T(1), T(0.2), T(-0.5), T(2)};
+          const Vec<T> v{T(0.3), T(-1.1), T(0.7),  T(0.4), T(-0.2),
+                         T(0.9), T(0.1),  T(-0.5), T(0.6)},
+              g{T(1), T(0.2), T(-0.5), T(2), T(0.3), T(-0.7), T(0.1), T(0.4), T(-1)};
           Vec<T> y(dim), w(dim), gx(dim, T(0)), in_place(v);
           to.map(a, x, y);
           to.jvp(a, x, v, w);

@@ -64,7 +64,8 @@ TEST_CASE("numbers that are not finite") {
   check_has(message([&] { hcl::dist(m, x, out, d); }),
             {"dist", "x row 69", "not finite", "nan"});
   check_has(message([&] { hcl::expmap0(m, x, out); }), {"expmap0", "v row 69"});
-  check_has(message([&] { hcl::expmap0_vjp(m, out, x, out, gc); }),
+  Rows<float> gx = out;
+  check_has(message([&] { hcl::expmap0_vjp(m, out, x, gx, gc); }),
             {"expmap0_vjp", "upstream gradient row 69"});
   Rows<double> far = Rows<double>::Constant(70, 2, 0.1);
   const Rows<double> points = far;
@@ -84,8 +85,26 @@ TEST_CASE("numbers that are not finite") {
   projected(hcl::Lorentz<double>(0.7));
   projected(hcl::Sphere<double>(0.7));
   g[4] = nan_value;
-  check_has(message([&] { hcl::dist_vjp(m, out, out, g, out, out, gc); }),
+  check_has(message([&] { hcl::dist_vjp(m, out, out, g, gx, gx, gc); }),
             {"dist_vjp", "g row 4"});
+}
+
+TEST_CASE("a gradient upon what its backward reads is refused") {
+  const hcl::PoincareBall<float> m(0.7f);
+  const Rows<float> x = Rows<float>::Constant(4, 3, 0.1f);
+  Rows<float> y = x, g = x, gx = x, gy = x;
+  float gc = 0;
+  const auto refused = [&](const auto& f) { check_has(message(f), {"overlaps"}); };
+  refused([&] { hcl::expmap0_vjp(m, x, g, g, gc); });
+  refused([&] { hcl::dist_vjp(m, x, y, std::vector<float>(4), gx, y, gc); });
+  refused([&] { hcl::expmap_vjp(m, x, y, g, g, gy, gc); });
+  refused([&] { hcl::logmap_vjp(m, x, y, g, gx, y, gc); });
+  refused([&] { hcl::mobius_add_vjp(m, x, y, g, y, gy, gc); });
+  refused([&] { hcl::clip_rows_vjp(g, 0.5f, x, g, gc); });
+  refused([&] { hcl::normalize_rows_vjp<float>(x, g, g); });
+  CHECK(y == x);
+  CHECK(g == x);
+  CHECK(message([&] { hcl::logmap_vjp(m, x, y, g, gx, gx, gc); }).empty());
 }
 
 TEST_CASE("shapes and clips") {

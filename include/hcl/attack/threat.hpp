@@ -9,8 +9,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "hcl/core/error.hpp"
 #include "hcl/core/coordinates.hpp"
+#include "hcl/core/error.hpp"
 #include "hcl/core/view.hpp"
 
 namespace hcl::inline HCL_ABI {

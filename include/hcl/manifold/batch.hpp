@@ -3,9 +3,10 @@
 //
 // Points are rows of N x D views. Every call checks shapes, finiteness and that points
 // lie on the manifold, and throws std::invalid_argument naming argument, row and value
-// before any output is written. `_vjp` calls accumulate into their gradients. Nothing is
-// allocated; the bits depend neither on the number of threads nor, for rows, on how a
-// batch is split. An output may be the very view of an input.
+// before any output is written. `_vjp` calls accumulate into their gradients, which
+// share no numbers with what they read. Nothing is allocated; the bits depend neither on
+// the number of threads nor, for rows, on how a batch is split. The output of a map may
+// be the very view of an input.
 #pragma once
 
 #include <algorithm>
@@ -180,6 +181,16 @@ void expect_like(const char* where, const char* arg, const BatchView<T>& v,
   expect_shape(where, arg, v, x.rows(), x.cols());
 }
 
+/// The gradient g, named arg, of a backward over x is of its shape, and shares no numbers
+/// with what is read.
+template <class T, class... Read>
+void expect_gradient(const char* where, const char* arg, BatchOut<T> g,
+                     std::type_identity_t<BatchIn<T>> x, const Read&... read) {
+  expect_like<T>(where, arg, g, x);
+  expect_apart<T>(where, arg, g, "an input", x);
+  (expect_apart<T>(where, arg, g, "an input", read), ...);
+}
+
 /// out row i = f(x row i, out row i), x points or, if not `on`, tangent vectors at the
 /// origin.
 template <class M, class F>
@@ -208,7 +219,7 @@ void pull_rows(const char* where, const char* arg, bool on, const M& m,
                ScalarOf<M>& gc, const F& f) {
   using T = ScalarOf<M>;
   expect_like(where, "upstream gradient", g, x);
-  expect_like(where, "gradient", gx, x);
+  expect_gradient<T>(where, "gradient", gx, x, g);
   check_rows(where, point_rows(arg, m, x, on), finite_rows<T>("upstream gradient", g));
   sum_rows<T>(
       x.rows(), [&](Index i, T& s) { f(x.row(i), g.row(i), gx.row(i), s); }, gc);
@@ -237,8 +248,8 @@ void dist_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
   const char* const where = "dist_vjp";
   detail::expect_like(where, "y", y, x);
   detail::expect_length(where, "g", g.size(), x.rows());
-  detail::expect_like(where, "gx", gx, x);
-  detail::expect_like(where, "gy", gy, x);
+  detail::expect_gradient<T>(where, "gx", gx, x, y);
+  detail::expect_gradient<T>(where, "gy", gy, x, y);
   detail::check_rows(where, detail::point_rows("x", m, x), detail::point_rows("y", m, y));
   detail::check_finite<T>(where, "g", g);
   detail::sum_rows<T>(

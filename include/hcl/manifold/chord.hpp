@@ -187,7 +187,7 @@ template <class T>
 /// out = x.
 template <class T>
 void copy(Point<T> x, Grad<T> out) {
-  std::copy(x.begin(), x.end(), out.begin());
+  if (x.data() != out.data()) std::copy(x.begin(), x.end(), out.begin());
 }
 
 /// Backward of z = f(s) v, s = sqrt(c)|v|, from f(s) and slope = f'(s)/s:

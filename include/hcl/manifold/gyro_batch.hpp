@@ -33,8 +33,8 @@ void mobius_add_vjp(const PoincareBall<T>& ball, std::type_identity_t<BatchIn<T>
   const char* const where = "mobius_add_vjp";
   detail::expect_like(where, "y", y, x);
   detail::expect_like(where, "g", g, x);
-  detail::expect_like(where, "gx", gx, x);
-  detail::expect_like(where, "gy", gy, x);
+  detail::expect_gradient<T>(where, "gx", gx, x, y, g);
+  detail::expect_gradient<T>(where, "gy", gy, x, y, g);
   detail::check_rows(where, detail::point_rows("x", ball, x),
                      detail::point_rows("y", ball, y), detail::finite_rows<T>("g", g));
   detail::sum_rows<T>(

@@ -98,7 +98,7 @@ void clip_rows_vjp(std::type_identity_t<BatchIn<T>> v, const T& r,
                    std::type_identity_t<BatchOut<T>> gv, T& gr) {
   const char* const where = "clip_rows_vjp";
   expect_shape(where, "g", g, v.rows(), v.cols());
-  expect_shape(where, "gv", gv, v.rows(), v.cols());
+  detail::expect_gradient<T>(where, "gv", gv, v, g);
   detail::expect_clip(where, r);
   detail::check_rows(where, detail::finite_rows<T>("v", v),
                      detail::finite_rows<T>("g", g));
@@ -121,7 +121,7 @@ void normalize_rows_vjp(std::type_identity_t<BatchIn<T>> v,
                         std::type_identity_t<BatchIn<T>> g, BatchOut<T> gv) {
   const char* const where = "normalize_rows_vjp";
   expect_shape(where, "g", g, v.rows(), v.cols());
-  expect_shape(where, "gv", gv, v.rows(), v.cols());
+  detail::expect_gradient<T>(where, "gv", gv, v, g);
   detail::expect_directions<T>(where, "v", v);
   detail::check_finite<T>(where, "g", g);
   parallel_for(v.rows(),

@@ -24,8 +24,8 @@ void pull_pairs(const char* where, const char* u_arg, bool u_on, const M& m,
   using T = ScalarOf<M>;
   expect_like(where, u_arg, u, x);
   expect_like(where, "g", g, x);
-  expect_like(where, "gradient of x", gx, x);
-  expect_like(where, "gradient of the second argument", gu, x);
+  expect_gradient<T>(where, "gradient of x", gx, x, u, g);
+  expect_gradient<T>(where, "gradient of the second argument", gu, x, u, g);
   check_rows(where, point_rows("x", m, x), point_rows(u_arg, m, u, u_on),
              finite_rows<T>("g", g));
   sum_rows<T>(
@@ -91,7 +91,7 @@ void parallel_transport_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf
                             BatchOut<ScalarOf<M>> gv, ScalarOf<M>& gc) {
   const char* const where = "parallel_transport_vjp";
   detail::expect_like(where, "v", v, x);
-  detail::expect_like(where, "gradient of v", gv, x);
+  detail::expect_gradient<ScalarOf<M>>(where, "gradient of v", gv, x, y, v, g);
   detail::check_rows(where, detail::point_rows("v", m, v, false));
   detail::pull_pairs(where, "y", true, m, x, y, g, gx, gy, gc,
                      [&](Index i, auto a, auto b, auto e, auto ga, auto gb, auto& s) {

@@ -249,11 +249,7 @@ void parallel_transport_vjp(const PoincareBall<T>& m, Point<std::type_identity_t
                             Grad<std::type_identity_t<T>> gv,
                             std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  W gap_v(0), gap_g(0);  // <y-x, v>, <y-x, g>
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const W e = W(y[i]) - W(x[i]);
-    gap_v += e * W(v[i]), gap_g += e * W(g[i]);
-  }
+  const W gap_v = detail::diff_dot<T>(y, x, v), gap_g = detail::diff_dot<T>(y, x, g);
   const auto [nx, ny, q, xv, ev, c] = detail::variables<W>(
       norm2<T>(x), norm2<T>(y), diff2<T>(x, y), dot<T>(x, v), gap_v, m.c());
   const auto a = detail::gap_of(m.gap(x), nx, c);

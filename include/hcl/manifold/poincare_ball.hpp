@@ -132,8 +132,7 @@ class PoincareBall {
   void parallel_transport(Point<T> x, Point<T> y, Point<T> v, Grad<T> out) const {
     const Pair p(*this, x, y);
     const W c(c_), xv = dot<T>(x, v);
-    W dv(0);  // <y-x, v>
-    for (std::size_t i = 0; i < x.size(); ++i) dv += (W(y[i]) - W(x[i])) * W(v[i]);
+    const W dv = detail::diff_dot<T>(y, x, v);
     const W cd = c * p.diff, a_coef = -c * (c * p.nx * dv + (p.b + cd) * xv);
     const W b_coef = c * (p.a * dv - cd * xv), k = W(2) / (p.a * p.b + cd), l = p.b / p.a;
     detail::each_coordinate<T>(x.size(),
@@ -154,7 +153,7 @@ class PoincareBall {
     const W eps(std::numeric_limits<T>::epsilon());
     const W limit = W(1) - W(8) * eps, n = W(c_) * norm2<T>(x);
     if (n <= limit) {
-      if (x.data() != out.data()) detail::copy<T>(x, out);
+      detail::copy<T>(x, out);
       return;
     }
     // One epsilon further in than the limit, so that rounding cannot bring it back out.

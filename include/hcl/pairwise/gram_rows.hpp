@@ -3,8 +3,8 @@
 
 #include <array>
 
-#include "hcl/core/gemm.hpp"
 #include "hcl/core/coordinates.hpp"
+#include "hcl/core/gemm.hpp"
 #include "hcl/core/parallel.hpp"
 #include "hcl/core/workspace.hpp"
 #include "hcl/similarity/concept.hpp"

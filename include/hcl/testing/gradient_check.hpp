@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "hcl/core/error.hpp"
 #include "hcl/core/coordinates.hpp"
+#include "hcl/core/error.hpp"
 
 namespace hcl::inline HCL_ABI::testing {
 
