@@ -252,6 +252,9 @@ HCL_INLINE V vload_wide(const T* p) {
     return V(_mm512_cvtps_pd(_mm256_loadu_ps(p)));
 #elif HCL_WITH_XSIMD && defined(__AVX__)
     return V(_mm256_cvtps_pd(_mm_loadu_ps(p)));
+#elif HCL_WITH_XSIMD && defined(__SSE2__)
+    return V(
+        _mm_cvtps_pd(_mm_loadl_pi(_mm_setzero_ps(), reinterpret_cast<const __m64*>(p))));
 #else
     double wide[std::size_t(width_of<V>)];
     for (int l = 0; l < width_of<V>; ++l) wide[l] = double(p[l]);
@@ -276,6 +279,9 @@ HCL_INLINE void vstore_narrow(T* p, const V& v) {
     _mm256_storeu_ps(p, _mm512_cvtpd_ps(v));
 #elif HCL_WITH_XSIMD && defined(__AVX__)
     _mm_storeu_ps(p, _mm256_cvtpd_ps(v));
+#elif HCL_WITH_XSIMD && defined(__SSE2__)
+    // By hand: in the loop below GCC 12 forgets to round what is loaded again.
+    _mm_storel_pi(reinterpret_cast<__m64*>(p), _mm_cvtpd_ps(v));
 #else
     double wide[std::size_t(width_of<V>)];
     vstore(wide, v);
