@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "hcl/manifold/gyro_batch.hpp"
 #include "hcl/manifold/head.hpp"
 #include "hcl/manifold/maps_batch.hpp"
 #include "support/catalog.hpp"
