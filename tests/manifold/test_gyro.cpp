@@ -252,7 +252,7 @@ TEST_CASE_TEMPLATE("results stay inside", T, float, double) {
   m.project(far, far);
   CHECK(m.is_on_manifold(add(m, far, far)).ok);
   CHECK(m.is_on_manifold(times(m, T(1e6), far)).ok);
-  Rows<T> big = Rows<T>::Constant(4, 4, T(1e6));
+  const Rows<T> big = Rows<T>::Constant(hcl::Index(dim), hcl::Index(dim), T(1e6));
   hcl::mobius_matvec(m, big, far, out);
   CHECK(m.is_on_manifold(out).ok);
 }

@@ -85,7 +85,7 @@ TEST_CASE_TEMPLATE("gyro-midpoint, Einstein midpoint and Lorentz centroid are on
 TEST_CASE_TEMPLATE("translations move it along", T, float, double) {
   const hcl::PoincareBall<T> m{T(0.7)};
   const auto x = random_points(m, rows, dim, 1.0);
-  const Vec<T> by{T(0.3), T(-0.2), T(0.4), T(0.1)};
+  const Vec<T> by{T(0.3), T(-0.2), T(0.4), T(0.1), T(0.2), T(-0.3), T(0), T(0.1), T(0.2)};
   Rows<T> moved(x);
   for (hcl::Index i = 0; i < rows; ++i)
     hcl::mobius_add(m, by, hcl::BatchIn<T>(x).row(i), hcl::BatchOut<T>(moved).row(i));
@@ -126,7 +126,7 @@ TEST_CASE_TEMPLATE("weights of coincident rows have no gradient", M,
   for (hcl::Index p = 0; p < 8; ++p) {
     Rows<T> x(3, dim), gx = Rows<T>::Zero(3, dim);
     for (hcl::Index i = 0; i < 3; ++i) x.row(i) = points.row(p);
-    const Vec<T> g{T(1), T(-2), T(0.5), T(1)};
+    const Vec<T> g{T(1), T(-2), T(0.5), T(1), T(0.3), T(-1), T(2), T(0.1), T(-0.4)};
     Vec<T> gw(3, T(0));
     T gc(0);
     hcl::midpoint_vjp(m, x, weights3<T>, g, gx, gw, gc);

@@ -20,7 +20,8 @@ template <class M>
 Rows<double> batch(const M& m) {
   Rows<double> x = random_points(m, n, d, 1.2);
   // The second view is near the first, one pair coincides.
-  const auto step = random_vectors<double>(n, d, 0.1, seed + 1);
+  const double unit = double(m.c()) > 0 ? 1 / std::sqrt(double(m.c())) : 1;
+  const auto step = random_vectors<double>(n, d, 0.1 * unit, seed + 1);
   for (Index i = 0; i < n / 2; ++i)
     x.row(i + n / 2) = x.row(i) * 0.95 + 0.1 * step.row(i);
   x.row(n / 2) = x.row(0);
