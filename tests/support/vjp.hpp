@@ -26,7 +26,7 @@ auto piece(A& a, std::size_t k, std::size_t n) {
 template <class T>
 std::string text(const std::vector<T>& x) {
   std::string out;
-  for (const T& e : x) out += (out.empty() ? "" : " ") + std::to_string(double(e));
+  for (const T& e : x) out.append(std::to_string(double(e))).append(" ");
   return out;
 }
 
