@@ -100,6 +100,9 @@ inline constexpr std::ptrdiff_t panel_width = 2 * lanes<T>;
 
 namespace detail {
 
+/// Chunks of a sum that are added up before they join the others.
+inline constexpr std::ptrdiff_t chunks_at_once = 8;
+
 /// The columns of one register tile, for R rows of C.
 template <class V, int R, int C, class T>
 void multiply_add_tile(std::ptrdiff_t depth, const T* a, std::ptrdiff_t a_row,
@@ -109,14 +112,30 @@ void multiply_add_tile(std::ptrdiff_t depth, const T* a, std::ptrdiff_t a_row,
   // What is added to comes from a farther cache than A and B: asked for now, here in
   // time.
   if (add) tile.prefetch(c, c_row);
-  for (std::ptrdiff_t k = 0; k == 0 || k < depth; k += chunk) {  // no k: zeros
-    tile.zero();
-    tile.multiply_add(std::min(chunk, depth - k), a + k * a_k, a_row, a_k, b + k * b_k,
-                      b_k);
-    if (add || k > 0)
-      tile.add_to(c, c_row);
-    else
-      tile.store(c, c_row);
+  const auto sum = [&](std::ptrdiff_t from, std::ptrdiff_t to, T* out, std::ptrdiff_t row,
+                       bool onto) HCL_INLINE_LAMBDA {
+    for (std::ptrdiff_t k = from; k == from || k < to; k += chunk) {  // no k: zeros
+      tile.zero();
+      tile.multiply_add(std::min(chunk, to - k), a + k * a_k, a_row, a_k, b + k * b_k,
+                        b_k);
+      if (onto || k > from)
+        tile.add_to(out, row);
+      else
+        tile.store(out, row);
+    }
+  };
+  if (depth / chunks_at_once < chunk) {
+    sum(0, depth, c, c_row, add);
+    return;
+  }
+  constexpr std::ptrdiff_t width = C * RegisterTile<V, R, C>::width;
+  alignas(64) T part[R * width];
+  const std::ptrdiff_t segment = chunks_at_once * chunk;
+  sum(0, segment, c, c_row, add);
+  for (std::ptrdiff_t k = segment; k < depth; k += segment) {
+    sum(k, std::min(k + segment, depth), part, width, false);
+    tile.load(part, width);
+    tile.add_to(c, c_row);
   }
 }
 
@@ -162,7 +181,8 @@ void multiply_add(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t depth, cons
 /// C = A B, or C += A B: m x n sums over depth, C row-major at c[i * c_row + j], A and B
 /// addressed as in RegisterTile. Sized for blocks that stay in cache; every sum runs over
 /// k in order, so the bits of C(i, j) do not depend on m or n. With a chunk the sum is
-/// one of sums over that many k: shorter chains, smaller errors.
+/// one of sums over that many k, eight of which are added up first: shorter chains,
+/// smaller errors.
 template <class T>
 void gemm(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t depth, const T* a,
           std::ptrdiff_t a_row, std::ptrdiff_t a_k, const T* b, std::ptrdiff_t b_k, T* c,
