@@ -25,69 +25,74 @@ std::vector<T> join(std::vector<T> first, const More&... more) {
 TEST_CASE_TEMPLATE("backward of expmap, logmap and parallel transport", M,
                    HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
   using T = hcl::ScalarOf<M>;
-  const double units = 500;  // by c = 0.01 a rounding of the result counts 1/c
-  for (const double c : curvatures)
-    for (const double radius : {1.2, 2.5}) {
-      CAPTURE(c);
-      CAPTURE(radius);
-      const M m = make<M>(c);
-      const std::vector<T> curvature{T(c)};
-      const auto points = some_points(m, dim, radius);
-      for (std::size_t i = 0; i < points.size(); ++i) {
-        CAPTURE(i);
-        for (const double length : {1.0, 1e-4}) {
-          CAPTURE(length);
-          // A step of that length in units of the curvature.
-          auto v = tangent<T>;
-          const double unit =
-              length / (double(m.norm(points[i], v)) * std::sqrt(c > 0 ? c : 1));
-          for (T& e : v) e = T(double(e) * unit);
-          check_vjp(
-              join(points[i], v, curvature),
-              [](const auto& a) {
-                auto out = std::remove_cvref_t<decltype(a)>(dim);
-                like<M>(a.back()).expmap(piece(a, 0, dim), piece(a, 1, dim), out);
-                return out;
-              },
-              [&](const auto& a, const auto& g, auto& out) {
-                hcl::expmap_vjp(m, piece(a, 0, dim), piece(a, 1, dim), g,
-                                piece(out, 0, dim), piece(out, 1, dim), out.back());
-              },
-              units);
-        }
-        for (std::size_t j = 0; j < points.size(); ++j) {
-          if (i == j) continue;  // there the duals of d have no derivative
-          CAPTURE(j);
-          check_vjp(
-              join(points[i], points[j], curvature),
-              [](const auto& a) {
-                auto out = std::remove_cvref_t<decltype(a)>(dim);
-                like<M>(a.back()).logmap(piece(a, 0, dim), piece(a, 1, dim), out);
-                return out;
-              },
-              [&](const auto& a, const auto& g, auto& out) {
-                hcl::logmap_vjp(m, piece(a, 0, dim), piece(a, 1, dim), g,
-                                piece(out, 0, dim), piece(out, 1, dim), out.back());
-              },
-              units);
-          check_vjp(
-              join(points[i], points[j], tangent<T>, curvature),
-              [](const auto& a) {
-                auto out = std::remove_cvref_t<decltype(a)>(dim);
-                like<M>(a.back()).parallel_transport(piece(a, 0, dim), piece(a, 1, dim),
-                                                     piece(a, 2, dim), out);
-                return out;
-              },
-              [&](const auto& a, const auto& g, auto& out) {
-                hcl::parallel_transport_vjp(m, piece(a, 0, dim), piece(a, 1, dim),
-                                            piece(a, 2, dim), g, piece(out, 0, dim),
-                                            piece(out, 1, dim), piece(out, 2, dim),
-                                            out.back());
-              },
-              units);
+  for (const std::size_t n : {std::size_t{4}, dim})
+    for (const double c : curvatures)
+      for (const double radius : {1.2, 2.5}) {
+        CAPTURE(n);
+        CAPTURE(c);
+        CAPTURE(radius);
+        // By c = 0.01 a rounding of the result, a longer sum in more coordinates, counts
+        // 1/c.
+        const double units = n == 4 ? 200 : 500;
+        const std::vector<T> along(tangent<T>.begin(),
+                                   tangent<T>.begin() + std::ptrdiff_t(n));
+        const M m = make<M>(c);
+        const std::vector<T> curvature{T(c)};
+        const auto points = some_points(m, hcl::Index(n), radius);
+        for (std::size_t i = 0; i < points.size(); ++i) {
+          CAPTURE(i);
+          for (const double length : {1.0, 1e-4}) {
+            CAPTURE(length);
+            // A step of that length in units of the curvature.
+            auto v = along;
+            const double unit =
+                length / (double(m.norm(points[i], v)) * std::sqrt(c > 0 ? c : 1));
+            for (T& e : v) e = T(double(e) * unit);
+            check_vjp(
+                join(points[i], v, curvature),
+                [n](const auto& a) {
+                  auto out = std::remove_cvref_t<decltype(a)>(n);
+                  like<M>(a.back()).expmap(piece(a, 0, n), piece(a, 1, n), out);
+                  return out;
+                },
+                [&](const auto& a, const auto& g, auto& out) {
+                  hcl::expmap_vjp(m, piece(a, 0, n), piece(a, 1, n), g, piece(out, 0, n),
+                                  piece(out, 1, n), out.back());
+                },
+                units);
+          }
+          for (std::size_t j = 0; j < points.size(); ++j) {
+            if (i == j) continue;  // there the duals of d have no derivative
+            CAPTURE(j);
+            check_vjp(
+                join(points[i], points[j], curvature),
+                [n](const auto& a) {
+                  auto out = std::remove_cvref_t<decltype(a)>(n);
+                  like<M>(a.back()).logmap(piece(a, 0, n), piece(a, 1, n), out);
+                  return out;
+                },
+                [&](const auto& a, const auto& g, auto& out) {
+                  hcl::logmap_vjp(m, piece(a, 0, n), piece(a, 1, n), g, piece(out, 0, n),
+                                  piece(out, 1, n), out.back());
+                },
+                units);
+            check_vjp(
+                join(points[i], points[j], along, curvature),
+                [n](const auto& a) {
+                  auto out = std::remove_cvref_t<decltype(a)>(n);
+                  like<M>(a.back()).parallel_transport(piece(a, 0, n), piece(a, 1, n),
+                                                       piece(a, 2, n), out);
+                  return out;
+                },
+                [&](const auto& a, const auto& g, auto& out) {
+                  hcl::parallel_transport_vjp(
+                      m, piece(a, 0, n), piece(a, 1, n), piece(a, 2, n), g,
+                      piece(out, 0, n), piece(out, 1, n), piece(out, 2, n), out.back());
+                },
+                units);
+          }
         }
       }
-    }
 }
 
 TEST_CASE_TEMPLATE("backward at coincident points and steps of nothing", M,

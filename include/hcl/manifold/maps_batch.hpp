@@ -92,6 +92,8 @@ void parallel_transport_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf
   const char* const where = "parallel_transport_vjp";
   detail::expect_like(where, "v", v, x);
   detail::expect_gradient<ScalarOf<M>>(where, "gradient of v", gv, x, y, v, g);
+  expect_apart<ScalarOf<M>>(where, "gradient of x", gx, "v", v);
+  expect_apart<ScalarOf<M>>(where, "gradient of y", gy, "v", v);
   detail::check_rows(where, detail::point_rows("v", m, v, false));
   detail::pull_pairs(where, "y", true, m, x, y, g, gx, gy, gc,
                      [&](Index i, auto a, auto b, auto e, auto ga, auto gb, auto& s) {
