@@ -101,6 +101,9 @@ TEST_CASE("a gradient upon what its backward reads is refused") {
   refused([&] { hcl::expmap_vjp(m, x, y, g, g, gy, gc); });
   refused([&] { hcl::logmap_vjp(m, x, y, g, gx, y, gc); });
   refused([&] { hcl::parallel_transport_vjp(m, x, x, y, g, y, gx, gy, gc); });
+  Rows<float> gm = Rows<float>::Zero(3, 3);
+  const Rows<float> matrix = gm;
+  refused([&] { hcl::mobius_matvec_vjp(m, matrix, x, g, gm, g, gc); });
   refused([&] { hcl::mobius_add_vjp(m, x, y, g, y, gy, gc); });
   refused([&] { hcl::clip_rows_vjp(g, 0.5f, x, g, gc); });
   refused([&] { hcl::normalize_rows_vjp<float>(x, g, g); });

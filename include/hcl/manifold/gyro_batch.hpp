@@ -96,7 +96,7 @@ void mobius_matvec_vjp(const PoincareBall<T>& ball,
   detail::check_matvec<T>(where, ball, matrix, x);
   expect_shape(where, "g", g, x.rows(), matrix.rows());
   expect_shape(where, "gmatrix", gmatrix, matrix.rows(), matrix.cols());
-  expect_shape(where, "gx", gx, x.rows(), x.cols());
+  detail::expect_gradient<T>(where, "gx", gx, x, matrix, g);
   detail::check_finite<T>(where, "g", g);
   workspace.reset();
   const auto n = std::size_t(x.rows()), d = std::size_t(x.cols()),

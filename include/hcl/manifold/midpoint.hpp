@@ -209,7 +209,7 @@ void midpoint_vjp(const M& m, BatchIn<ScalarOf<M>> x, std::span<const ScalarOf<M
   detail::check_midpoint(where, m, x, w);
   detail::expect_length(where, "g", g.size(), x.cols());
   detail::check_finite<T>(where, "g", g);
-  detail::expect_like(where, "gx", gx, x);
+  detail::expect_gradient<T>(where, "gx", gx, x);
   if (!gw.empty()) detail::expect_length(where, "gw", gw.size(), x.rows());
   workspace.reset();
   const std::size_t d = g.size();
