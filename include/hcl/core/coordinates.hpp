@@ -82,7 +82,8 @@ HCL_INLINE void each_coordinate(std::size_t n, const F& f) {
   std::size_t k = 0;
   if constexpr (std::same_as<Wide<T>, double>) {
     using V = Pack<double>;
-    for (; k + std::size_t(width_of<V>) <= n; k += std::size_t(width_of<V>))
+    constexpr std::size_t width = width_of<V>;
+    for (const std::size_t whole = n - n % width; k < whole; k += width)
       f(Coordinates<V>{k});
   }
   for (; k < n; ++k) f(Coordinates<Wide<T>>{k});
