@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 . cmake/setup.sh
 
 # Real images where DATA is given or Debian's Fashion-MNIST can be had, generated ones otherwise.
-# Sized to end within six minutes on two cores where DATA is not given.
+# Sized to end within some ten minutes on two cores where DATA is not given.
 main_job() {
   fashion=/usr/share/datasets/fashion-mnist
   if [ -n "$data" ]; then

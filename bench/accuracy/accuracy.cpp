@@ -129,13 +129,15 @@ void distances(const std::string& title, const std::vector<double>& radii,
       gnuplot,
       "set terminal svg size 720,520 font 'sans,13' background 'white'\n"
       "set output '%s'\nset logscale y\nset format y '1e%%T'\nset grid\n"
-      "set key below height 1.5 noenhanced\nset xlabel 'r, distance from the origin' "
-      "offset 0,0.4\n"
-      "set ylabel 'largest error, ulp'\nset title '%s'\nset yrange [0.1:1e12]\nplot",
+      "set key below height 1.5 noenhanced\nset xlabel 'r = √c d(0, x)' offset 0,0.4\n"
+      "set ylabel 'largest error, ulp (drawn up to 1e12)'\nset title '%s'\n"
+      "set yrange [0.1:3e12]\nset linetype 5 lc rgb '#a65628'\nplot",
       file.c_str(), title.c_str());
   for (std::size_t k = 0; k < curves.size(); ++k)
-    std::fprintf(gnuplot, "%s '-' with linespoints lw 2 pt %zu title '%s'", k ? "," : "",
-                 k + 5, curves[k].name.c_str());
+    // The earlier the wider: of curves that coincide all are seen.
+    std::fprintf(gnuplot, "%s '-' with linespoints lw %g pt %zu title '%s'", k ? "," : "",
+                 1.5 + 1.2 * double(curves.size() - 1 - k), k + 5,
+                 curves[k].name.c_str());
   std::fprintf(gnuplot, "\n");
   for (const auto& c : curves) {
     for (const auto& [r, e] : c.worst)

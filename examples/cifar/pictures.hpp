@@ -102,6 +102,7 @@ inline void draw_disk(const fs::path& run, const Matrix& tangent,
     tics += ")\n";
   }
   draw(run, "disk", "900,720",
+       "set title 'test images on the two principal axes of their tangent vectors'\n"
        "set size square\nset rmargin 18\nset xrange [-1.02:1.02]\nset yrange "
        "[-1.02:1.02]\n"
        "unset tics\nset border 0\nset parametric\nset trange [0:2*pi]\n"

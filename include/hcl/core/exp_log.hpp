@@ -42,25 +42,33 @@ HCL_INLINE V polynomial(const V& x, const T (&c)[N]) {
 
 #if defined(HCL_LANE_EXPONENTS)
 
-/// e^x; in double 0 where it would be below 2^-1021, infinity above the range.
+/// e^x; 0 where it would be below 2^-125, in double 2^-1021, and infinity above the
+/// range.
 template <XsimdBatch V>
 HCL_INLINE V vexp(const V& x) {
-  if constexpr (std::same_as<typename V::value_type, float>) {
-    return xsimd_exp(x);  // as good
+  using T = typename V::value_type;
+  constexpr bool narrow = sizeof(T) == sizeof(float);
+  const V k = vnearest(x * V(T(1.4426950408889634))), scale = vpow2_half(k);
+  V rest;  // e^r - 1, r = x - k log 2
+  if constexpr (narrow) {
+    constexpr T p[] = {5.0000001201e-1f, 1.6666665459e-1f, 4.1665795894e-2f,
+                       8.3334519073e-3f, 1.3981999507e-3f, 1.9875691500e-4f};
+    const V r = vfma(k, V(2.12194440e-4f), vfma(k, V(-0.693359375f), x));
+    rest = vfma(V(r * r), detail::polynomial(r, p), r);
   } else {
-    constexpr double p[] = {9.99999999999999999910e-1, 3.02994407707441961300e-2,
-                            1.26177193074810590878e-4};
-    constexpr double q[] = {2.00000000000000000005e0, 2.27265548208155028766e-1,
-                            2.52448340349684104192e-3, 3.00198505138664455042e-6};
-    const V k = vnearest(x * V(1.4426950408889634)), scale = vpow2_half(k);
+    constexpr T p[] = {9.99999999999999999910e-1, 3.02994407707441961300e-2,
+                       1.26177193074810590878e-4};
+    constexpr T q[] = {2.00000000000000000005e0, 2.27265548208155028766e-1,
+                       2.52448340349684104192e-3, 3.00198505138664455042e-6};
     const V r =
         vfma(k, V(-1.42860682030941723212e-6), vfma(k, V(-6.93145751953125e-1), x));
     const V z = r * r, odd = r * detail::polynomial(z, p);
-    const V rest = (odd + odd) / (detail::polynomial(z, q) - odd);  // e^r - 1
-    const V half = vfma(rest, scale, scale);
-    const V y = vselect(x < V(-707.7), V(0.0), V(half + half));
-    return vselect(x > V(709.7827), V(std::numeric_limits<double>::infinity()), y);
+    rest = (odd + odd) / (detail::polynomial(z, q) - odd);
   }
+  const V half = vfma(rest, scale, scale);
+  const V y = vselect(x < V(T(narrow ? -86.9 : -707.7)), V(T(0)), V(half + half));
+  return vselect(x > V(T(narrow ? 88.72283 : 709.7827)),
+                 V(std::numeric_limits<T>::infinity()), y);
 }
 
 /// log(1 + x) for 0 <= x, in float below 2^126 and in double below 2^1022; NaN of NaN.

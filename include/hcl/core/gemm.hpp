@@ -129,7 +129,7 @@ void multiply_add_tile(std::ptrdiff_t depth, const T* a, std::ptrdiff_t a_row,
     return;
   }
   constexpr std::ptrdiff_t width = C * RegisterTile<V, R, C>::width;
-  alignas(64) T part[R * width];
+  alignas(64) T part[R * width] = {};
   const std::ptrdiff_t segment = chunks_at_once * chunk;
   sum(0, segment, c, c_row, add);
   for (std::ptrdiff_t k = segment; k < depth; k += segment) {

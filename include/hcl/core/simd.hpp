@@ -91,20 +91,25 @@ template <XsimdBatch V>
 HCL_INLINE V vnearest(const V& x) {
   return xsimd::nearbyint(x);
 }
-template <XsimdBatch V>
-HCL_INLINE V xsimd_exp(const V& x) {
-  return xsimd::exp(x);
-}
-/// 2^(k-1) for whole k with a normal result, in double.
+/// 2^(k-1) for whole k with a normal result.
 template <XsimdBatch V>
 HCL_INLINE V vpow2_half(const V& k) {
   // The sum's last digits are the biased exponent; they move to where it belongs.
-  const V t = k + V(0x1p52 + 1022.0);
+  if constexpr (std::same_as<typename V::value_type, float>) {
+    const V t = k + V(0x1p23f + 126.0f);
 #if defined(__AVX512F__)
-  return V(_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(t), 52)));
+    return V(_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(t), 23)));
 #else
-  return V(_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(t), 52)));
+    return V(_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23)));
 #endif
+  } else {
+    const V t = k + V(0x1p52 + 1022.0);
+#if defined(__AVX512F__)
+    return V(_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(t), 52)));
+#else
+    return V(_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(t), 52)));
+#endif
+  }
 }
 /// k and 2^-k, k the whole number with x 2^-k in [sqrt(1/2), sqrt(2)), for a normal x >
 /// 0.

@@ -53,7 +53,7 @@ class NtXent {
                        Workspace& ws) const {
     const Index n = z.rows();
     expect(n > 0 && n % 2 == 0, "NtXent: z has ", n,
-           " rows, must be even: two views of each sample");
+           " rows, must be even and at least 2: two views of each sample");
     expect(n <= (2 << 24), "NtXent: z has ", n, " rows, at most 2^25 are supported");
     GramRows<S>::check(s_, "NtXent", "z", z);
     ws.reset();
