@@ -57,10 +57,20 @@ class GramChords {
     panels_ = ws.take<T>(threads * panels_size());
   }
 
+  /// A chord that came from its rows is as good as any. The gradient of its pair may
+  /// still be made by products, as long as the margin of so many times the chord is > 0:
+  /// they enlarge the rounding errors of T by |x - m| / |x - y|, a Gram matrix by the
+  /// square of that. Not on Lorentz, whose dual norm enlarges errors of far rows as well.
+  static constexpr bool is_distance = requires(const S& s) { s.metric(); };
+  static constexpr bool has_own = requires(const S& s, const V* a) { s.own(a, a); };
+  static constexpr T pull_reach =
+      is_distance && !has_own && sizeof(T) < sizeof(double) ? T(64) : T(1);
+
   /// Pairs of a tile that are evaluated from their rows; on the diagonal i < j only.
   struct List {
     std::uint16_t* at;
     Index count = 0;
+    bool close = false;  // some may be beyond pull_reach
     void add(Index i, Index j) { at[count++] = std::uint16_t(i * tile_size + j); }
   };
 
@@ -105,7 +115,7 @@ class GramChords {
         for (Index i = 0; i < t.rows; ++i)
           for (std::size_t k = 0; k < chords; ++k)
             q[Index(k) * tile_area + i * (tile_size + 1)] = T(0);
-      chords_of_rows(t, q, list, thread);
+      list.close = chords_of_rows(t, q, list, thread);
     } else {
       note_all(t, list);
     }
@@ -223,8 +233,11 @@ class GramChords {
     return std::size_t(tile_area + 2 * tile_size * x_.rows().cols());
   }
 
-  void chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {
+  /// Whether some are beyond pull_reach.
+  bool chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {
+    bool close = false;
     if constexpr (tiled) {
+      const D reach(double(pull_reach) * gram_theta<double> / double(gram_theta<T>));
       const auto wide = s_.wide();
       double* const all = this->wide(thread);
       if (dense(t, list)) {
@@ -252,10 +265,15 @@ class GramChords {
         const auto chord = wide.diff_chord(d, p.a.data(), p.b.data());
         for (std::size_t k = 0; k < chords; ++k)
           scatter(t, p, chord[k], q + Index(k) * tile_area);
+        auto far = chord;
+        for (D& e : far) e = e * reach;
+        const D pull = wide.gram_margin(far.data(), p.a.data(), p.b.data());
+        close = close || vany(!(pull > D(0.0)));
         const D margin = wide.diff_margin(chord.data(), p.a.data(), p.b.data());
         if (vany(!(margin > D(0.0)))) last_resort(t, q, p, margin);
       }
     }
+    return close;
   }
   /// Pairs that even differences in double do not tell apart.
   void last_resort(const Tile<T>& t, T* q, const WidePairs& p, const D& margin) const {

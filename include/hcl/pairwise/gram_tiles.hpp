@@ -49,6 +49,7 @@ class GramTiles {
     lists_ = ws.take<std::uint16_t>(threads * tile);
     flagged_ = ws.take<Index>(std::size_t(schedule_.slots()));
     std::fill_n(flagged_, schedule_.slots(), Index{0});
+    close_ = ws.take<std::uint8_t>(std::size_t(schedule_.slots()));
     sums_ = ws.take<TileSums>(std::size_t(schedule_.pairs_in_round(0) + x.blocks()));
     row_x_ = ws.take<RowSums>(std::size_t(x.padded_rows()));
     row_y_ = self_ ? row_x_ : ws.take<RowSums>(std::size_t(y.padded_rows()));
@@ -76,7 +77,7 @@ class GramTiles {
       T* const q = chords_at(slot, thread);
       List list{lists_ + thread * tile_area};
       pairs_.fill(tile, q, list, thread);
-      flagged_[slot] = list.count;
+      flagged_[slot] = list.count, close_[slot] = list.close;
       pairs_.similarities(tile, q, list);
       visit(tile);
     });
@@ -103,8 +104,8 @@ class GramTiles {
         if (!kept(slot)) pairs_.fill(tile, q, list, thread);
         const auto weight = weights(tile, thread);
         if constexpr (tiled && !exact)
-          pull(tile, q, (kept(slot) ? flagged_[slot] : list.count) > 0, weight, thread,
-               gx, gy, sums_[p]);
+          pull(tile, q, kept(slot) ? close_[slot] != 0 : list.close, weight, thread, gx,
+               gy, sums_[p]);
         else
           pull_rows(tile, q, weight, thread, gx, gy, sums_[p]);
       });
@@ -130,7 +131,7 @@ class GramTiles {
   static constexpr Index step = Chords::step, tile_area = Chords::tile_area;
 
   /// Whether what a row gets of itself is written as own(a, b) h, not as h - 2 dL/dn.
-  static constexpr bool has_own = requires(const S& s, const V* a) { s.own(a, a); };
+  static constexpr bool has_own = Chords::has_own;
 
   /// Sums over the pairs of a row: of dL/dn, and by differences of h = dL/dg, or own h.
   struct RowSums {
@@ -178,7 +179,8 @@ class GramTiles {
     return none;
   }
 
-  /// The gradients of a tile from its chords; `some` if pairs of it came from their rows.
+  /// The gradients of a tile from its chords; `some` if pairs of it are to be pulled by
+  /// their rows.
   template <class Weight>
   void pull(const Tile<T>& t, T* q, bool some, const Weight& weight, int thread,
             BatchOut<T> gx, BatchOut<T> gy, TileSums& sums) {
@@ -218,7 +220,8 @@ class GramTiles {
           if (some) {
             // From the chords as they are now, kept or not: so the same pairs are listed.
             const auto b = y_.template load<V>(t.j0 + j);
-            const auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
+            auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
+            for (V& e : chord) e = e * V(Chords::pull_reach);
             const V margin = s.gram_margin(chord.data(), a.data(), b.data());
             if (const auto lost = !(margin > zero); vany(lost)) {
               Chords::note(t, list, margin, i, j);
@@ -328,6 +331,7 @@ class GramTiles {
   RowGradients<S> from_rows_;
   T *values_, *weights_, *chords_, *cache_ = nullptr;
   std::uint16_t* lists_;
+  std::uint8_t* close_;
   RowSums *row_x_, *row_y_;
   Index* flagged_;
   TileSums* sums_;
