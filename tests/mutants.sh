@@ -76,6 +76,7 @@ faults() {
 63|core/coordinates.hpp|the tail of an update missing|s#for (; k < n; ++k) f(Coordinates<Wide<T>>{k});##|manifold/test_maps_vjp
 64|core/coordinates.hpp|an update overwrites what it adds to|s#put(out, V((\*this)(out) + v));#put(out, v);#|manifold/test_maps_vjp manifold/test_gradients
 65|core/coordinates.hpp|the tail of a checked row unseen|s#rest += v \* v;#rest += T(v == v ? 0 : 0);#|manifold/test_reject
+66|manifold/lorentz.hpp|far pairs left to the products|s#vmin(V(T(64)), V(k \* k))#V(T(64))#|pairwise/test_distance_matrix
 EOF
 }
 

@@ -461,6 +461,7 @@ turn. `Unchecked` is the same kernel without the check, its time in ms; the othe
     const hcl::PoincareBall<float> ball{0.1F};
     const hcl::Lorentz<float> lorentz{0.1F}, steep{1.0F};
     cost_row("Euclidean", name, hcl::Euclidean<float>(), s.rows);
+    cost_row("sphere", name, hcl::Sphere<float>(), s.rows);
     cost_row("ball, c = 0.1, clip 2.3", name, ball, points(ball, s.rows, 2.3F));
     cost_row("Lorentz, c = 0.1, clip 2.3", name, lorentz, points(lorentz, s.rows, 2.3F));
     cost_row("Lorentz, r ≤ 6", name, steep, points(steep, 2 * s.rows, 6));
@@ -587,9 +588,9 @@ to m. *Statistical bound* of the other lanes: a sum of 128 products in chains of
 threshold, on Lorentz by 2e-7, and by 1e-6 at six and five sigma. *Proven*: 24 roundings one way,
 6e-6. More columns are summed 128 at a time; tests hold 600 of them to the same 1e-6.
 Outside of r ≤ 6 the same holds as long as 1 − c|x|² in double does, to r = 12 on the ball.
-`Exact{…}` is double throughout. The gradient of a re-evaluated pair is a product of floats, like that of
-any other, until |x−y|² is 64 times smaller than at the threshold, but on Lorentz. The gradients, the worse of the two centres, are those of single
-pairs, in the dual norm, where the exact one has norm 1.
+`Exact{…}` is double throughout. The gradient of a re-evaluated pair is a product of floats, like
+that of any other, until |x−y|² is 64 times smaller than at the threshold, on Lorentz less far out.
+The gradients, the worse of the two centres, are those of single pairs, in the dual norm, where the exact one has norm 1.
 )";
   auto sets = data_sets(batch_rows, 128);
   for (auto& e : embeddings) {

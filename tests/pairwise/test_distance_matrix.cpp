@@ -248,6 +248,46 @@ TEST_CASE_TEMPLATE("the backward is the sum of the pairs' own", M,
     }
 }
 
+TEST_CASE_TEMPLATE("gradients of pairs keep their digits at any separation", M,
+                   HCL_TEST_MANIFOLDS(float)) {
+  const Index n = 192, d = 16;
+  const Rows<double> u = random_vectors<double>(n + 1, d, 1).rowwise().normalized();
+  for (const double c : {0.1, 1.0})
+    for (const double r : {1.0, 2.0, 3.0, 6.0}) {
+      CAPTURE(c);
+      CAPTURE(r);
+      const M m = make<M>(c);
+      Rows<float> v(n, d), x(n, d);
+      for (Index i = 0; i < n; ++i) {  // a cone, by steps towards its axis
+        const double off = std::pow(10.0, -6 * double(i) / double(n));
+        const double length = r / std::sqrt(c) * (1 - off * double(i % 3) / 2);
+        v.row(i) = ((u.row(n) + off * u.row(i)).normalized() * length).cast<float>();
+      }
+      hcl::expmap0(m, v, x);
+      const Rows<double> xd = x.template cast<double>();
+      const hcl::BatchIn<double> rows(xd);
+      const auto wide = m.wide();
+      hcl::Workspace ws;
+      for (const Index shift : {Index(1), Index(7), n / 3}) {
+        Rows<float> g = Rows<float>::Zero(n, n), gx = Rows<float>::Zero(n, d), gy = gx;
+        for (Index i = 0; i < n; ++i) g(i, (i + shift) % n) = 1;
+        float gc = 0;
+        hcl::distance_matrix_vjp(m, x, x, g, gx, gy, gc, ws);
+        for (Index i = 0; i < n; ++i) {
+          Rows<double> off = -gx.row(i).template cast<double>(), other = off,
+                       tangent = off;
+          double by_c = 0;
+          wide.dist_vjp(rows.row(i), rows.row((i + shift) % n), 1.0,
+                        hcl::BatchOut<double>(off).row(0),
+                        hcl::BatchOut<double>(other).row(0), by_c);
+          wide.egrad2rgrad(rows.row(i), hcl::BatchIn<double>(off).row(0),
+                           hcl::BatchOut<double>(tangent).row(0));
+          CHECK(wide.norm(rows.row(i), hcl::BatchIn<double>(tangent).row(0)) <= 1e-5);
+        }
+      }
+    }
+}
+
 TEST_CASE("gradients accumulate, arguments are checked first") {
   const hcl::PoincareBall<float> m(0.7F);
   const auto x = random_points(m, 20, 4);

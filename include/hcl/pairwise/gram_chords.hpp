@@ -60,11 +60,17 @@ class GramChords {
   /// A chord that came from its rows is as good as any. The gradient of its pair may
   /// still be made by products, as long as the margin of so many times the chord is > 0:
   /// they enlarge the rounding errors of T by |x - m| / |x - y|, a Gram matrix by the
-  /// square of that. Not on Lorentz, whose dual norm enlarges errors of far rows as well.
-  static constexpr bool is_distance = requires(const S& s) { s.metric(); };
-  static constexpr bool has_own = requires(const S& s, const V* a) { s.own(a, a); };
-  static constexpr T pull_reach =
-      is_distance && !has_own && sizeof(T) < sizeof(double) ? T(64) : T(1);
+  /// square of that.
+  template <class V, class Sim>
+  static HCL_INLINE V pull_reach(const Sim& s, const V* a, const V* b) {
+    if constexpr (sizeof(T) == sizeof(double) || !Sim::by_differences ||
+                  !requires { s.metric(); })
+      return V(1);
+    else if constexpr (requires { s.metric().pull_reach(a, b); })
+      return s.metric().pull_reach(a, b);
+    else
+      return V(64);
+  }
 
   /// Pairs of a tile that are evaluated from their rows; on the diagonal i < j only.
   struct List {
@@ -77,6 +83,7 @@ class GramChords {
   template <class U>
   static HCL_INLINE std::array<U, chords> load_chords(const T* q) {
     std::array<U, chords> out{};
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < chords; ++k) out[k] = vload<U>(q + Index(k) * tile_area);
     return out;
   }
@@ -86,8 +93,12 @@ class GramChords {
                               Index j) {
     T m[std::size_t(step)];
     vstore(m, margin);
-    for (Index l = 0; l < step && j + l < t.cols; ++l)
-      if (!(m[l] > T(0)) && (!t.diagonal || i < j + l)) list.add(i, j + l);
+    const Index from = t.diagonal ? i + 1 : 0;
+    // Without a branch by lanes, which no processor foresees.
+    for (Index l = 0; l < step && j + l < t.cols; ++l) {
+      list.at[list.count] = std::uint16_t(i * tile_size + j + l);
+      list.count += Index(!(m[l] > T(0))) & Index(j + l >= from);
+    }
   }
   static void note_all(const Tile<T>& t, List& list) {
     for (Index i = 0; i < t.rows; ++i)
@@ -105,6 +116,7 @@ class GramChords {
           const auto b = y_.template load<V>(t.j0 + j);
           T* const at = q + i * tile_size + j;
           const auto chord = s.gram_chord(vload<V>(at), a.data(), b.data());
+#pragma GCC unroll 4
           for (std::size_t k = 0; k < chords; ++k)
             vstore(at + Index(k) * tile_area, chord[k]);
           const V margin = s.gram_margin(chord.data(), a.data(), b.data());
@@ -237,7 +249,7 @@ class GramChords {
   bool chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {
     bool close = false;
     if constexpr (tiled) {
-      const D reach(double(pull_reach) * gram_theta<double> / double(gram_theta<T>));
+      const D theta(gram_theta<double> / double(gram_theta<T>));
       const auto wide = s_.wide();
       double* const all = this->wide(thread);
       if (dense(t, list)) {
@@ -266,6 +278,7 @@ class GramChords {
         for (std::size_t k = 0; k < chords; ++k)
           scatter(t, p, chord[k], q + Index(k) * tile_area);
         auto far = chord;
+        const D reach = theta * pull_reach(wide, p.a.data(), p.b.data());
         for (D& e : far) e = e * reach;
         const D pull = wide.gram_margin(far.data(), p.a.data(), p.b.data());
         close = close || vany(!(pull > D(0.0)));

@@ -131,7 +131,7 @@ class GramTiles {
   static constexpr Index step = Chords::step, tile_area = Chords::tile_area;
 
   /// Whether what a row gets of itself is written as own(a, b) h, not as h - 2 dL/dn.
-  static constexpr bool has_own = Chords::has_own;
+  static constexpr bool has_own = requires(const S& s, const V* a) { s.own(a, a); };
 
   /// Sums over the pairs of a row: of dL/dn, and by differences of h = dL/dg, or own h.
   struct RowSums {
@@ -221,7 +221,9 @@ class GramTiles {
             // From the chords as they are now, kept or not: so the same pairs are listed.
             const auto b = y_.template load<V>(t.j0 + j);
             auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
-            for (V& e : chord) e = e * V(Chords::pull_reach);
+            const V reach = Chords::pull_reach(s, a.data(), b.data());
+#pragma GCC unroll 4
+            for (V& e : chord) e = e * reach;
             const V margin = s.gram_margin(chord.data(), a.data(), b.data());
             if (const auto lost = !(margin > zero); vany(lost)) {
               Chords::note(t, list, margin, i, j);
