@@ -274,18 +274,42 @@ TEST_CASE_TEMPLATE("gradients of pairs keep their digits at any separation", M,
         float gc = 0;
         hcl::distance_matrix_vjp(m, x, x, g, gx, gy, gc, ws);
         for (Index i = 0; i < n; ++i) {
-          Rows<double> off = -gx.row(i).template cast<double>(), other = off,
-                       tangent = off;
+          const Index j = (i + shift) % n;
+          Rows<double> off_x = -gx.row(i).template cast<double>();
+          Rows<double> off_y = -gy.row(j).template cast<double>(), tangent = off_x;
           double by_c = 0;
-          wide.dist_vjp(rows.row(i), rows.row((i + shift) % n), 1.0,
-                        hcl::BatchOut<double>(off).row(0),
-                        hcl::BatchOut<double>(other).row(0), by_c);
-          wide.egrad2rgrad(rows.row(i), hcl::BatchIn<double>(off).row(0),
+          wide.dist_vjp(rows.row(i), rows.row(j), 1.0,
+                        hcl::BatchOut<double>(off_x).row(0),
+                        hcl::BatchOut<double>(off_y).row(0), by_c);
+          wide.egrad2rgrad(rows.row(i), hcl::BatchIn<double>(off_x).row(0),
                            hcl::BatchOut<double>(tangent).row(0));
           CHECK(wide.norm(rows.row(i), hcl::BatchIn<double>(tangent).row(0)) <= 1e-5);
+          wide.egrad2rgrad(rows.row(j), hcl::BatchIn<double>(off_y).row(0),
+                           hcl::BatchOut<double>(tangent).row(0));
+          CHECK(wide.norm(rows.row(j), hcl::BatchIn<double>(tangent).row(0)) <= 1e-5);
         }
       }
     }
+}
+
+// Here the only close pairs are close to the origin, which the mean of the batch is not.
+TEST_CASE_TEMPLATE("gradients about the mean, of neighbours far from it", M,
+                   HCL_TEST_MANIFOLDS(float)) {
+  const M m = make<M>(1);
+  const Index n = 192, d = 16;
+  const Rows<float> u = random_vectors<float>(n + 1, d, 1).rowwise().normalized();
+  for (const float size : {1e-2F, 1e-4F}) {
+    CAPTURE(size);
+    Rows<float> v(n, d), x(n, d), g(n, d);
+    for (Index i = 0; i < n; ++i)
+      v.row(i) = i % 2 == 0 ? Rows<float>(u.row(i) * size) : u.row(i) + u.row(n);
+    hcl::expmap0(m, v, x);
+    const Rows<double> xd = x.cast<double>();
+    Rows<double> want(n, d);
+    hcl::NtXent{hcl::NegDist{m}, 0.2F}.value_and_grad(x, g);
+    hcl::NtXent{hcl::NegDist{m.wide()}, 0.2}.value_and_grad(xd, want);
+    CHECK((g.cast<double>() - want).norm() <= 2e-6 * want.norm());
+  }
 }
 
 TEST_CASE("gradients accumulate, arguments are checked first") {

@@ -76,6 +76,8 @@ inline constexpr float gram_theta<float> = 1.0f / 4;
 ///   diff_margin(q, a, b)  > 0: that Q keeps them in double;
 ///   dist_at(q, a, b)      d and its derivatives; those are 0 at q = 0 in double;
 ///   own(a, b)       only where it cancels: 1 + dna/dd2;
+///   pull_reach(a, b)      only where not 64: how many times smaller than gram_margin
+///                   asks Q may be for a gradient that goes through products of floats;
 ///   wide()          the same geometry over Wide<T>;
 ///   check_row       throws std::invalid_argument naming argument, row and value for a
 ///                   row that no distance is defined for.

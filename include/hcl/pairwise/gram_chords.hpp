@@ -60,23 +60,21 @@ class GramChords {
   /// A chord that came from its rows is as good as any. The gradient of its pair may
   /// still be made by products, as long as the margin of so many times the chord is > 0:
   /// they enlarge the rounding errors of T by |x - m| / |x - y|, a Gram matrix by the
-  /// square of that.
-  template <class V, class Sim>
-  static HCL_INLINE V pull_reach(const Sim& s, const V* a, const V* b) {
-    if constexpr (sizeof(T) == sizeof(double) || !Sim::by_differences ||
-                  !requires { s.metric(); })
-      return V(1);
-    else if constexpr (requires { s.metric().pull_reach(a, b); })
-      return s.metric().pull_reach(a, b);
-    else
-      return V(64);
+  /// square of that. `a`, `b` are the rows' numbers about m, q the place of the chord.
+  template <class V>
+  static HCL_INLINE V pull_margin(const S& s, const T* q, const V* a, const V* b) {
+    auto chord = load_chords<V>(q);
+    const V reach = pull_reach(s, a, b);
+#pragma GCC unroll 4
+    for (V& e : chord) e = e * reach;
+    return s.gram_margin(chord.data(), a, b);
   }
 
   /// Pairs of a tile that are evaluated from their rows; on the diagonal i < j only.
   struct List {
     std::uint16_t* at;
     Index count = 0;
-    bool close = false;  // some may be beyond pull_reach
+    bool close = false;  // the pull_margin of some is not > 0
     void add(Index i, Index j) { at[count++] = std::uint16_t(i * tile_size + j); }
   };
 
@@ -127,7 +125,8 @@ class GramChords {
         for (Index i = 0; i < t.rows; ++i)
           for (std::size_t k = 0; k < chords; ++k)
             q[Index(k) * tile_area + i * (tile_size + 1)] = T(0);
-      list.close = chords_of_rows(t, q, list, thread);
+      chords_of_rows(t, q, list, thread);
+      list.close = some_are_close(t, q, list);
     } else {
       note_all(t, list);
     }
@@ -245,11 +244,27 @@ class GramChords {
     return std::size_t(tile_area + 2 * tile_size * x_.rows().cols());
   }
 
-  /// Whether some are beyond pull_reach.
-  bool chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {
-    bool close = false;
+  template <class V>
+  static HCL_INLINE V pull_reach(const S& s, const V* a, const V* b) {
+    if constexpr (sizeof(T) == sizeof(double) || !S::by_differences ||
+                  !requires { s.metric(); })
+      return V(1);
+    else if constexpr (requires { s.metric().pull_reach(a, b); })
+      return s.metric().pull_reach(a, b);
+    else
+      return V(64);
+  }
+  bool some_are_close(const Tile<T>& t, const T* q, const List& list) const {
+    for (Index f = 0; f < list.count; ++f) {
+      const Index at = list.at[f];
+      const auto a = x_.template broadcast<T>(t.i0 + at / tile_size);
+      const auto b = y_.template load<T>(t.j0 + at % tile_size);
+      if (!(pull_margin<T>(s_, q + at, a.data(), b.data()) > T(0))) return true;
+    }
+    return false;
+  }
+  void chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {
     if constexpr (tiled) {
-      const D theta(gram_theta<double> / double(gram_theta<T>));
       const auto wide = s_.wide();
       double* const all = this->wide(thread);
       if (dense(t, list)) {
@@ -277,16 +292,10 @@ class GramChords {
         const auto chord = wide.diff_chord(d, p.a.data(), p.b.data());
         for (std::size_t k = 0; k < chords; ++k)
           scatter(t, p, chord[k], q + Index(k) * tile_area);
-        auto far = chord;
-        const D reach = theta * pull_reach(wide, p.a.data(), p.b.data());
-        for (D& e : far) e = e * reach;
-        const D pull = wide.gram_margin(far.data(), p.a.data(), p.b.data());
-        close = close || vany(!(pull > D(0.0)));
         const D margin = wide.diff_margin(chord.data(), p.a.data(), p.b.data());
         if (vany(!(margin > D(0.0)))) last_resort(t, q, p, margin);
       }
     }
-    return close;
   }
   /// Pairs that even differences in double do not tell apart.
   void last_resort(const Tile<T>& t, T* q, const WidePairs& p, const D& margin) const {

@@ -167,21 +167,21 @@ class GramRows {
     return static_cast<std::size_t>(padded_rows() * x_.cols()) * sizeof(T);
   }
 
-  // Loops of constant length over vectors are unrolled by name: -O2 leaves them rolled
-  // and the vectors in memory, and a loss then takes a third longer.
+  // Loops of constant length over vectors are told to unroll: -O2 leaves them rolled and
+  // the vectors in memory, and a loss then takes a third longer.
 
   /// The numbers of one row on all lanes, or those of consecutive rows.
   template <class V>
   HCL_INLINE std::array<V, std::size_t(stats)> broadcast(Index i) const {
     std::array<V, std::size_t(stats)> a{};
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (std::size_t k = 0; k < a.size(); ++k) a[k] = V(stat_[k][i]);
     return a;
   }
   template <class V>
   HCL_INLINE std::array<V, std::size_t(stats)> load(Index j) const {
     std::array<V, std::size_t(stats)> a{};
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (std::size_t k = 0; k < a.size(); ++k) a[k] = vload<V>(stat_[k] + j);
     return a;
   }

@@ -220,11 +220,8 @@ class GramTiles {
           if (some) {
             // From the chords as they are now, kept or not: so the same pairs are listed.
             const auto b = y_.template load<V>(t.j0 + j);
-            auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
-            const V reach = Chords::pull_reach(s, a.data(), b.data());
-#pragma GCC unroll 4
-            for (V& e : chord) e = e * reach;
-            const V margin = s.gram_margin(chord.data(), a.data(), b.data());
+            const V margin = Chords::template pull_margin<V>(s, q + i * tile_size + j,
+                                                             a.data(), b.data());
             if (const auto lost = !(margin > zero); vany(lost)) {
               Chords::note(t, list, margin, i, j);
               vstore(w + i * tile_size + j, u);
