@@ -589,8 +589,7 @@ threshold, on Lorentz by 2e-7, and by 1e-6 at six and five sigma. *Proven*: 24 r
 6e-6. More columns are summed 128 at a time; tests hold 600 of them to the same 1e-6.
 Outside of r ≤ 6 the same holds as long as 1 − c|x|² in double does, to r = 12 on the ball.
 `Exact{…}` is double throughout. The gradient of a re-evaluated pair is a product of floats, like
-that of any other, until |x−y|² is 64 times smaller than at the threshold, on Lorentz (30/cosh r)²
-times where that is less (at least 1).
+that of any other, until |x−y|² is 64 times smaller than at the threshold.
 The gradients, the worse of the two centres, are those of single pairs, in the dual norm, where the exact one has norm 1.
 )";
   auto sets = data_sets(batch_rows, 128);

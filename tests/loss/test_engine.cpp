@@ -35,6 +35,12 @@ Outcome run(const Matrix<float>& x, hcl::Workspace& ws) {
   o.loss = hcl::NtXent{ball, 0.2f}.value_and_grad(x, o.g, ws);
   return o;
 }
+Outcome run_lorentz(const Matrix<float>& x, hcl::Workspace& ws) {
+  const hcl::NegDist lorentz{hcl::Lorentz<float>{1.0f}};
+  Outcome o{{}, Matrix<float>(x.rows(), x.cols())};
+  o.loss = hcl::NtXent{lorentz, 0.2f}.value_and_grad(x, o.g, ws);
+  return o;
+}
 Outcome run_supcon(const Matrix<float>& x, hcl::Workspace& ws) {
   std::vector<int> labels(std::size_t(x.rows()));
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = int(i % 5);
@@ -73,7 +79,7 @@ TEST_CASE("same bits for any number of threads and any workspace") {
     CAPTURE(n);
     const auto x = random_rows<float>(n, 7, 2.5, 1);
     hcl::Workspace keep, none{0}, few{3 * 96 * 96 * sizeof(float)};
-    for (const auto& loss : {run, run_supcon, run_infonce}) {
+    for (const auto& loss : {run, run_lorentz, run_supcon, run_infonce}) {
       const Outcome want = loss(x, keep);
       CHECK(loss(x, keep) == want);
       CHECK(loss(x, none) == want);

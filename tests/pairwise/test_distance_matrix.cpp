@@ -46,6 +46,24 @@ bool same_bits(const Rows<T>& a, const Rows<T>& b) {
 template <class M>
 using WideOf = decltype(std::declval<M>().wide());
 
+/// The gradients of d(x_i, x_j), j = i + shift, one for each i.
+template <hcl::Similarity S>
+void pull_one_a_row(const S& s, const Rows<float>& x, bool about_mean, Index shift,
+                    hcl::BatchOut<float> gx, hcl::BatchOut<float> gy,
+                    hcl::Workspace& ws) {
+  ws.reset();
+  const float* const m = about_mean ? hcl::centre_of<S>(x, x, ws) : nullptr;
+  const hcl::GramRows<S> a(s, x, m, ws), b(s, x, m, ws);
+  hcl::GramTiles<S> tiles(s, -1.0F, a, b, false, ws);
+  const auto one = [&](const hcl::Pack<float>&, Index i, Index j) {
+    float w[std::size_t(hcl::lanes<float>)];
+    for (Index l = 0; l < hcl::lanes<float>; ++l)
+      w[l] = j + l == (i + shift) % x.rows() ? 1 : 0;
+    return hcl::vload<hcl::Pack<float>>(w);
+  };
+  tiles.backward([&](const hcl::Tile<float>&, int) { return one; }, gx, gy);
+}
+
 TEST_CASE_TEMPLATE("distances keep their digits at any separation", M,
                    HCL_TEST_MANIFOLDS(float)) {
   for (const double c : curvatures)
@@ -268,27 +286,29 @@ TEST_CASE_TEMPLATE("gradients of pairs keep their digits at any separation", M,
       const hcl::BatchIn<double> rows(xd);
       const auto wide = m.wide();
       hcl::Workspace ws;
-      for (const Index shift : {Index(1), Index(7), n / 3}) {
-        Rows<float> g = Rows<float>::Zero(n, n), gx = Rows<float>::Zero(n, d), gy = gx;
-        for (Index i = 0; i < n; ++i) g(i, (i + shift) % n) = 1;
-        float gc = 0;
-        hcl::distance_matrix_vjp(m, x, x, g, gx, gy, gc, ws);
-        for (Index i = 0; i < n; ++i) {
-          const Index j = (i + shift) % n;
-          Rows<double> off_x = -gx.row(i).template cast<double>();
-          Rows<double> off_y = -gy.row(j).template cast<double>(), tangent = off_x;
-          double by_c = 0;
-          wide.dist_vjp(rows.row(i), rows.row(j), 1.0,
-                        hcl::BatchOut<double>(off_x).row(0),
-                        hcl::BatchOut<double>(off_y).row(0), by_c);
-          wide.egrad2rgrad(rows.row(i), hcl::BatchIn<double>(off_x).row(0),
-                           hcl::BatchOut<double>(tangent).row(0));
-          CHECK(wide.norm(rows.row(i), hcl::BatchIn<double>(tangent).row(0)) <= 1e-5);
-          wide.egrad2rgrad(rows.row(j), hcl::BatchIn<double>(off_y).row(0),
-                           hcl::BatchOut<double>(tangent).row(0));
-          CHECK(wide.norm(rows.row(j), hcl::BatchIn<double>(tangent).row(0)) <= 1e-5);
+      // About the origin, as distance_matrix_vjp has it, and about the mean, as losses
+      // do.
+      for (const bool about_mean : {false, true})
+        for (const Index shift : {Index(1), Index(7), n / 3}) {
+          CAPTURE(about_mean);
+          Rows<float> gx = Rows<float>::Zero(n, d), gy = gx;
+          pull_one_a_row(hcl::NegDist{m}, x, about_mean, shift, gx, gy, ws);
+          for (Index i = 0; i < n; ++i) {
+            const Index j = (i + shift) % n;
+            Rows<double> off_x = -gx.row(i).template cast<double>();
+            Rows<double> off_y = -gy.row(j).template cast<double>(), tangent = off_x;
+            double by_c = 0;
+            wide.dist_vjp(rows.row(i), rows.row(j), 1.0,
+                          hcl::BatchOut<double>(off_x).row(0),
+                          hcl::BatchOut<double>(off_y).row(0), by_c);
+            wide.egrad2rgrad(rows.row(i), hcl::BatchIn<double>(off_x).row(0),
+                             hcl::BatchOut<double>(tangent).row(0));
+            CHECK(wide.norm(rows.row(i), hcl::BatchIn<double>(tangent).row(0)) <= 6e-6);
+            wide.egrad2rgrad(rows.row(j), hcl::BatchIn<double>(off_y).row(0),
+                             hcl::BatchOut<double>(tangent).row(0));
+            CHECK(wide.norm(rows.row(j), hcl::BatchIn<double>(tangent).row(0)) <= 6e-6);
+          }
         }
-      }
     }
 }
 
@@ -312,19 +332,35 @@ TEST_CASE_TEMPLATE("gradients about the mean, of neighbours far from it", M,
   }
 }
 
-TEST_CASE("gradients accumulate, arguments are checked first") {
+TEST_CASE_TEMPLATE("gradients accumulate", M, HCL_TEST_MANIFOLDS(float)) {
+  const M m = make<M>(0.7);
+  const auto x = random_points(m, 120, 4, 2.5), y = random_points(m, 20, 4, 2.5);
+  hcl::Workspace ws;
+  const Rows<float> g = Rows<float>::Random(120, 20);
+  Rows<float> x1 = Rows<float>::Zero(120, 4), y1 = Rows<float>::Zero(20, 4);
+  float a = 0;
+  hcl::distance_matrix_vjp(m, x, y, g, x1, y1, a, ws);
+  Rows<float> x2 = x1, y2 = y1;
+  float b = a;
+  hcl::distance_matrix_vjp(m, x, y, g, x2, y2, b, ws);
+  CHECK((x2 - 2 * x1).norm() <= 1e-5F * x1.norm());
+  CHECK((y2 - 2 * y1).norm() <= 1e-5F * y1.norm());
+  CHECK(b == doctest::Approx(2 * a).epsilon(1e-5));
+}
+
+TEST_CASE("arguments are checked first") {
   const hcl::PoincareBall<float> m(0.7F);
   const auto x = random_points(m, 20, 4);
   hcl::Workspace ws;
-  Rows<float> g = Rows<float>::Random(20, 20), once = Rows<float>::Zero(20, 4);
-  float a = 0, b = 0;
-  hcl::distance_matrix_vjp(m, x, g, once, a, ws);
-  Rows<float> twice = once;
-  b = a;
-  hcl::distance_matrix_vjp(m, x, g, twice, b, ws);
-  CHECK((twice - 2 * once).norm() <= 1e-5F * once.norm());
-  CHECK(b == doctest::Approx(2 * a).epsilon(1e-5));
-
+  const Rows<float> g = Rows<float>::Random(20, 20);
+  Rows<float> gx = Rows<float>::Constant(20, 4, 7);
+  float gc = 0;
+  CHECK_THROWS_WITH_AS(hcl::distance_matrix_vjp(m, x, x, g, gx, gx, gc, ws),
+                       doctest::Contains("gy overlaps gx"), std::invalid_argument);
+  CHECK((gx.array() == 7).all());
+  Rows<float> at = x;
+  CHECK_THROWS_WITH_AS(hcl::distance_matrix_vjp(m, at, g, at, gc, ws),
+                       doctest::Contains("gx overlaps x"), std::invalid_argument);
   Rows<float> out = Rows<float>::Constant(20, 20, 7), bad = x;
   bad(3, 1) = 2;
   CHECK_THROWS_WITH_AS(hcl::distance_matrix(m, bad, out, ws),

@@ -65,6 +65,11 @@ inline constexpr T gram_theta = T(1.0 / (1 << 20));
 template <>
 inline constexpr float gram_theta<float> = 1.0f / 4;
 
+/// How many times smaller than gram_margin asks a chord may be for a gradient that goes
+/// through products of T.
+template <class T>
+inline constexpr T gram_reach = T(64);
+
 /// A Metric that is a function of the Gram matrix, and so runs on the tiled kernel. It
 /// says its distance in two steps: the chord Q of a pair, in which digits may cancel, and
 /// d as a function of Q, in which none do.
@@ -76,14 +81,16 @@ inline constexpr float gram_theta<float> = 1.0f / 4;
 ///   diff_margin(q, a, b)  > 0: that Q keeps them in double;
 ///   dist_at(q, a, b)      d and its derivatives; those are 0 at q = 0 in double;
 ///   own(a, b)       only where it cancels: 1 + dna/dd2;
-///   pull_reach(a, b)      only where not 64: how many times smaller than gram_margin
-///                   asks Q may be for a gradient that goes through products of floats;
+///   radial(q, a, b) only where the metric at x_a enlarges what is along x_a, and with
+///                   it the rounding errors of a gradient: <x_a, own x_a - x_b>, which
+///                   counts for rows with trusts_radial(|x_a|^2);
 ///   wide()          the same geometry over Wide<T>;
 ///   check_row       throws std::invalid_argument naming argument, row and value for a
 ///                   row that no distance is defined for.
 /// Laws, for any centre m: dist_at(chord(x, y)) agrees with dist, and 2 dd2 (x-y) +
 /// 2 dna x, 2 dd2 (y-x) + 2 dnb y, dc with dist_vjp; gram_chord agrees with chord
-/// wherever gram_margin > 0, diff_chord wherever diff_margin > 0.
+/// wherever gram_margin > 0, diff_chord wherever diff_margin > 0; own and radial are what
+/// is said of them.
 template <class M>
 concept GramMetric = Metric<M> && requires(const M& m, Point<ScalarOf<M>> x, double n,
                                            const ScalarOf<M>& q, const ScalarOf<M>* a) {

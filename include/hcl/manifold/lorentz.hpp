@@ -190,14 +190,6 @@ class Lorentz {
   [[nodiscard]] HCL_INLINE V gram_margin(const V& q, const V* a, const V* b) const {
     return q - V(gram_theta<T> / T(4)) * vfma(a[5], b[5], V(a[6] + b[6]));
   }
-  /// How many times smaller than gram_margin asks a chord may be for the gradient. The
-  /// dual norm enlarges rounding errors by cosh r = t sqrt(c) once more: with
-  /// min(64, (30 / cosh r)^2) gradients of pairs stay within 6e-6 up to r = 6 (sampled).
-  template <class V>
-  [[nodiscard]] HCL_INLINE V pull_reach(const V* a, const V* b) const {
-    const V k = V(T(30) / std::sqrt(c_)) * vmin(a[4], b[4]);
-    return vmax(V(T(1)), vmin(V(T(64)), V(k * k)));
-  }
   template <class V>
   [[nodiscard]] HCL_INLINE V diff_chord(const V& d2, const V* a, const V* b) const {
     const V dt = detail::gram_gap(a + 2, b + 2);
@@ -216,6 +208,14 @@ class Lorentz {
   [[nodiscard]] HCL_INLINE V own(const V* a, const V* b) const {
     return b[7] * a[4];
   }
+  /// 2Q + (t_a-t_b)/(c t_a): as a sum over coordinates it would lose cosh r times more.
+  template <class V>
+  [[nodiscard]] HCL_INLINE V radial(const V& q, const V* a, const V* b) const {
+    const V dt = detail::gram_gap(a + 2, b + 2);
+    return vfma(V(T(2)), q, V(V(T(1) / c_) * (dt * a[4])));
+  }
+  /// cosh r > 2: nearer to the origin the two parts of radial() cancel.
+  [[nodiscard]] bool trusts_radial(double n) const { return double(c_) * n > 3; }
   template <class V>
   [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {
     const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(q, c_);

@@ -89,6 +89,13 @@ void dense_distances_vjp(const char* where, const D& minus, BatchIn<typename D::
   expect_shape(where, "g", g, x.rows(), y.rows());
   expect_shape(where, "gx", gx, x.rows(), x.cols());
   expect_shape(where, "gy", gy, y.rows(), y.cols());
+  const auto apart = [&](const char* name, BatchIn<T> out) {
+    expect_apart<T>(where, name, out, "x", x);
+    expect_apart<T>(where, name, out, "y", y);
+    expect_apart<T>(where, name, out, "g", g);
+  };
+  apart("gx", gx), apart("gy", gy);
+  if (!self) expect_apart<T>(where, "gy", gy, "gx", gx);
   check_distances(where, minus, x, y, self);
   check_finite<T>(where, "g", g);
   constexpr Index area = tile_size * tile_size;
@@ -149,7 +156,9 @@ void distance_matrix(const M& m, BatchIn<ScalarOf<M>> x, BatchOut<ScalarOf<M>> o
 }
 
 /// gx, gy += sum_ij g(i, j) dd_ij/dx, dd_ij/dy; gc += sum_ij g(i, j) dd_ij/dc. g is N x
-/// M.
+/// M; gx and gy overlap neither each other nor what is read.
+/// @throws std::invalid_argument (shapes, overlaps, rows that are no points, a g that is
+/// not finite), before any gradient is touched.
 template <Metric M>
 void distance_matrix_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
                          BatchIn<ScalarOf<M>> g, BatchOut<ScalarOf<M>> gx,

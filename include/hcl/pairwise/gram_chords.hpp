@@ -59,14 +59,15 @@ class GramChords {
 
   /// A chord that came from its rows is as good as any. The gradient of its pair may
   /// still be made by products, as long as the margin of so many times the chord is > 0:
-  /// they enlarge the rounding errors of T by |x - m| / |x - y|, a Gram matrix by the
-  /// square of that. `a`, `b` are the rows' numbers about m, q the place of the chord.
+  /// they enlarge the rounding errors of T by |x - m| / |x - y|, for Lorentz by
+  /// |x - m| / 2 sqrt(Q), a Gram matrix by the square of that. `a`, `b` are the rows'
+  /// numbers about m, q the place of the chord.
   template <class V>
   static HCL_INLINE V pull_margin(const S& s, const T* q, const V* a, const V* b) {
     auto chord = load_chords<V>(q);
-    const V reach = pull_reach(s, a, b);
+    if constexpr (reaches)
 #pragma GCC unroll 4
-    for (V& e : chord) e = e * reach;
+      for (V& e : chord) e = e * V(gram_reach<T>);
     return s.gram_margin(chord.data(), a, b);
   }
 
@@ -74,8 +75,12 @@ class GramChords {
   struct List {
     std::uint16_t* at;
     Index count = 0;
-    bool close = false;  // the pull_margin of some is not > 0
-    void add(Index i, Index j) { at[count++] = std::uint16_t(i * tile_size + j); }
+    void add(Index i, Index j) { add_if(true, i, j); }
+    /// Without a branch, which no processor foresees; with room for one more.
+    HCL_INLINE void add_if(bool yes, Index i, Index j) {
+      at[count] = std::uint16_t(i * tile_size + j);
+      count += Index(yes);
+    }
   };
 
   template <class U>
@@ -92,11 +97,8 @@ class GramChords {
     T m[std::size_t(step)];
     vstore(m, margin);
     const Index from = t.diagonal ? i + 1 : 0;
-    // Without a branch by lanes, which no processor foresees.
-    for (Index l = 0; l < step && j + l < t.cols; ++l) {
-      list.at[list.count] = std::uint16_t(i * tile_size + j + l);
-      list.count += Index(!(m[l] > T(0))) & Index(j + l >= from);
-    }
+    for (Index l = 0; l < step && j + l < t.cols; ++l)
+      list.add_if(!(m[l] > T(0)) & (j + l >= from), i, j + l);
   }
   static void note_all(const Tile<T>& t, List& list) {
     for (Index i = 0; i < t.rows; ++i)
@@ -126,10 +128,23 @@ class GramChords {
           for (std::size_t k = 0; k < chords; ++k)
             q[Index(k) * tile_area + i * (tile_size + 1)] = T(0);
       chords_of_rows(t, q, list, thread);
-      list.close = some_are_close(t, q, list);
     } else {
       note_all(t, list);
     }
+  }
+
+  /// Whether some of the listed pairs are too close for a gradient by products.
+  bool some_are_close(const Tile<T>& t, const T* q, const List& list) const {
+    if constexpr (reaches) {
+      for (Index f = 0; f < list.count; ++f) {
+        const Index at = list.at[f];
+        const auto a = x_.template broadcast<T>(t.i0 + at / tile_size);
+        const auto b = y_.template load<T>(t.j0 + at % tile_size);
+        if (!(pull_margin<T>(s_, q + at, a.data(), b.data()) > T(0))) return true;
+      }
+      return false;
+    }
+    return list.count > 0;
   }
 
   /// A vector of listed pairs in double: their places, row numbers and chords. Lanes
@@ -244,25 +259,13 @@ class GramChords {
     return std::size_t(tile_area + 2 * tile_size * x_.rows().cols());
   }
 
-  template <class V>
-  static HCL_INLINE V pull_reach(const S& s, const V* a, const V* b) {
-    if constexpr (sizeof(T) == sizeof(double) || !S::by_differences ||
-                  !requires { s.metric(); })
-      return V(1);
-    else if constexpr (requires { s.metric().pull_reach(a, b); })
-      return s.metric().pull_reach(a, b);
+  /// Whether products reach any of the pairs that gram_margin sent to their rows.
+  static constexpr bool reaches = [] {
+    if constexpr (tiled && sizeof(T) < sizeof(double))
+      return S::by_differences && requires(const S& s) { s.metric(); };
     else
-      return V(64);
-  }
-  bool some_are_close(const Tile<T>& t, const T* q, const List& list) const {
-    for (Index f = 0; f < list.count; ++f) {
-      const Index at = list.at[f];
-      const auto a = x_.template broadcast<T>(t.i0 + at / tile_size);
-      const auto b = y_.template load<T>(t.j0 + at % tile_size);
-      if (!(pull_margin<T>(s_, q + at, a.data(), b.data()) > T(0))) return true;
-    }
-    return false;
-  }
+      return false;
+  }();
   void chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {
     if constexpr (tiled) {
       const auto wide = s_.wide();

@@ -9,6 +9,7 @@
 
 #include "hcl/pairwise/row_gradients.hpp"
 #include "hcl/pairwise/row_panels.hpp"
+#include "hcl/pairwise/row_sums.hpp"
 #include "hcl/pairwise/schedule.hpp"
 
 namespace hcl::inline HCL_ABI {
@@ -47,9 +48,8 @@ class GramTiles {
     weights_ = ws.take<T>(threads * tile);
     chords_ = ws.take<T>(threads * tile * chords);
     lists_ = ws.take<std::uint16_t>(threads * tile);
-    flagged_ = ws.take<Index>(std::size_t(schedule_.slots()));
-    std::fill_n(flagged_, schedule_.slots(), Index{0});
-    close_ = ws.take<std::uint8_t>(std::size_t(schedule_.slots()));
+    listed_ = ws.take<Listed>(std::size_t(schedule_.slots()));
+    std::fill_n(listed_, schedule_.slots(), Listed{});
     sums_ = ws.take<TileSums>(std::size_t(schedule_.pairs_in_round(0) + x.blocks()));
     row_x_ = ws.take<RowSums>(std::size_t(x.padded_rows()));
     row_y_ = self_ ? row_x_ : ws.take<RowSums>(std::size_t(y.padded_rows()));
@@ -77,7 +77,7 @@ class GramTiles {
       T* const q = chords_at(slot, thread);
       List list{lists_ + thread * tile_area};
       pairs_.fill(tile, q, list, thread);
-      flagged_[slot] = list.count, close_[slot] = list.close;
+      listed_[slot] = {list.count, kept(slot) && pairs_.some_are_close(tile, q, list)};
       pairs_.similarities(tile, q, list);
       visit(tile);
     });
@@ -89,8 +89,9 @@ class GramTiles {
   /// counts a pair {i, j} once. Needs no forward(), but then keeps nothing.
   template <class Weights>
   TileSums backward(const Weights& weights, BatchOut<T> gx, BatchOut<T> gy) {
-    std::fill_n(row_x_, x_.padded_rows(), RowSums{});
-    std::fill_n(row_y_, y_.padded_rows(), RowSums{});
+    begin_row_sums(x_, gx, row_x_);
+    if (!self_) begin_row_sums(y_, gy, row_y_);
+    const PulledRows<T> to{gx, gy, row_x_, row_y_};
     by_row_x_.pack();
     if (!self_) by_row_y_.pack();
     TileSums total;
@@ -103,39 +104,41 @@ class GramTiles {
         List list{lists_ + thread * tile_area};
         if (!kept(slot)) pairs_.fill(tile, q, list, thread);
         const auto weight = weights(tile, thread);
-        if constexpr (tiled && !exact)
-          pull(tile, q, kept(slot) ? close_[slot] != 0 : list.close, weight, thread, gx,
-               gy, sums_[p]);
-        else
-          pull_rows(tile, q, weight, thread, gx, gy, sums_[p]);
+        if constexpr (tiled && !exact) {
+          const bool close =
+              kept(slot) ? listed_[slot].close : pairs_.some_are_close(tile, q, list);
+          pull(tile, q, close, weight, thread, to, sums_[p]);
+        } else {
+          pull_rows(tile, q, weight, thread, to, sums_[p]);
+        }
       });
       for (Index p = 0; p < n; ++p)
         total.by_l += sums_[p].by_l, total.by_c += sums_[p].by_c;
     }
-    add_row_sums(x_, row_x_, gx);
-    if (!self_) add_row_sums(y_, row_y_, gy);
+    add_row_sums(s_, x_, row_x_, gx);
+    if (!self_) add_row_sums(s_, y_, row_y_, gy);
     return total;
   }
 
   /// Pairs that were evaluated from their rows, after forward().
   [[nodiscard]] Index reevaluated() const {
     Index sum = 0;
-    for (Index k = 0; k < schedule_.slots(); ++k) sum += flagged_[k];
+    for (Index k = 0; k < schedule_.slots(); ++k) sum += listed_[k].count;
     return sum;
   }
 
  private:
   static constexpr bool tiled = Chords::tiled, exact = Chords::exact;
-  static constexpr bool by_differences = RowGradients<S>::by_differences;
+  static constexpr bool by_differences = detail::by_differences<S>;
+  static constexpr bool has_own = detail::has_own<S>, has_radial = detail::has_radial<S>;
   static constexpr std::size_t chords = Chords::chords;
   static constexpr Index step = Chords::step, tile_area = Chords::tile_area;
 
-  /// Whether what a row gets of itself is written as own(a, b) h, not as h - 2 dL/dn.
-  static constexpr bool has_own = requires(const S& s, const V* a) { s.own(a, a); };
-
-  /// Sums over the pairs of a row: of dL/dn, and by differences of h = dL/dg, or own h.
-  struct RowSums {
-    double by_n = 0, h = 0;
+  /// Of a tile, the pairs that were evaluated from their rows, and whether the gradients
+  /// of some must be as well.
+  struct Listed {
+    Index count = 0;
+    bool close = false;
   };
 
   template <class F>
@@ -164,6 +167,8 @@ class GramTiles {
   struct ColumnSums {
     alignas(64) T by_n[tile_size] = {};
     alignas(64) T h[tile_size] = {};
+    alignas(64) T own[has_own ? tile_size : 1] = {};
+    alignas(64) T radial[has_radial ? tile_size : 1] = {};
   };
 
   /// The numbers of the columns, to find the lanes that are no pairs.
@@ -183,7 +188,7 @@ class GramTiles {
   /// their rows.
   template <class Weight>
   void pull(const Tile<T>& t, T* q, bool some, const Weight& weight, int thread,
-            BatchOut<T> gx, BatchOut<T> gy, TileSums& sums) {
+            const PulledRows<T>& to, TileSums& sums) {
     const S s = s_;
     const bool guarded = some || t.diagonal || t.cols < t.width();
     T* const w = weights_ + thread * tile_area;
@@ -196,7 +201,7 @@ class GramTiles {
     V l_sum(T(0)), c_sum(T(0));
     double by_l = 0, by_c = 0;
     for (Index i = 0; i < t.rows; ++i) {
-      V row_by_n(T(0)), row_h(T(0));
+      V row_by_n(T(0)), row_h(T(0)), row_own(T(0)), row_radial(T(0));
       // Logits of the row first, then weights: two short chains of operations, of which a
       // processor overlaps more than of one long one.
       const auto a = x_.template broadcast<V>(t.i0 + i);
@@ -210,6 +215,7 @@ class GramTiles {
       }
       for (Index j = 0; j < t.cols; j += step) {
         T* const at = t.l + i * tile_size + j;
+        const auto b = y_.template load<V>(t.j0 + j);
         const V l = vload<V>(at), v = weight(l, t.i0 + i, t.j0 + j), u = v * scale;
         V vl = v * l;
         V g = u * vload<V>(by.g + j), na = u * vload<V>(by.na + j),
@@ -219,7 +225,6 @@ class GramTiles {
           vl = vselect(drop, zero, vl);
           if (some) {
             // From the chords as they are now, kept or not: so the same pairs are listed.
-            const auto b = y_.template load<V>(t.j0 + j);
             const V margin = Chords::template pull_margin<V>(s, q + i * tile_size + j,
                                                              a.data(), b.data());
             if (const auto lost = !(margin > zero); vany(lost)) {
@@ -234,18 +239,26 @@ class GramTiles {
         vstore(at, g);  // dL/dg takes the logit's place.
         l_sum = l_sum + vl, c_sum = c_sum + c, row_by_n = row_by_n + na;
         vstore(column.by_n + j, vload<V>(column.by_n + j) + nb);
-        if constexpr (has_own) {
-          const auto b = y_.template load<V>(t.j0 + j);
-          row_h = vfma(g, s.own(a.data(), b.data()), row_h);
-          vstore(column.h + j,
-                 vfma(g, s.own(b.data(), a.data()), vload<V>(column.h + j)));
-        } else if constexpr (by_differences) {
+        if constexpr (by_differences) {
           row_h = row_h + g;
           vstore(column.h + j, vload<V>(column.h + j) + g);
+        }
+        if constexpr (has_own) {
+          row_own = vfma(g, s.own(a.data(), b.data()), row_own);
+          vstore(column.own + j,
+                 vfma(g, s.own(b.data(), a.data()), vload<V>(column.own + j)));
+        }
+        if constexpr (has_radial) {
+          const auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
+          row_radial = vfma(g, s.radial(chord.data(), a.data(), b.data()), row_radial);
+          vstore(column.radial + j, vfma(g, s.radial(chord.data(), b.data(), a.data()),
+                                         vload<V>(column.radial + j)));
         }
       }
       row_x_[t.i0 + i].by_n += double(vsum(row_by_n));
       row_x_[t.i0 + i].h += double(vsum(row_h));
+      if constexpr (has_own) row_x_[t.i0 + i].own += double(vsum(row_own));
+      if constexpr (has_radial) row_x_[t.i0 + i].radial += double(vsum(row_radial));
       if ((i & 7) == 7 || i + 1 == t.rows) {  // the lanes sum short chains in T
         by_l += double(vsum(l_sum)), by_c += double(vsum(c_sum));
         l_sum = c_sum = zero;
@@ -253,16 +266,16 @@ class GramTiles {
     }
     if (t.diagonal) by_l /= 2, by_c /= 2;  // the diagonal tile meets each pair twice
     const bool dense = Chords::dense(t, list);
-    if (dense) from_rows_.pull_dense(t, q, list, w, thread, gx, gy, by_c);
-    multiply(t, column, thread, gx, gy);
-    if (!dense) from_rows_.pull_pairs(t, q, list, w, gx, gy, by_c);
+    if (dense) from_rows_.pull_dense(t, q, list, w, thread, to, by_c);
+    multiply(t, column, thread, to);
+    if (!dense) from_rows_.pull_pairs(t, q, list, w, to, by_c);
     sums.by_l += by_l, sums.by_c += by_c;
   }
 
   /// The gradients of a tile with every pair from its rows.
   template <class Weight>
   void pull_rows(const Tile<T>& t, const T* q, const Weight& weight, int thread,
-                 BatchOut<T> gx, BatchOut<T> gy, TileSums& sums) {
+                 const PulledRows<T>& to, TileSums& sums) {
     T* const w = weights_ + thread * tile_area;
     List list{lists_ + thread * tile_area};
     Chords::note_all(t, list);
@@ -278,46 +291,31 @@ class GramTiles {
       by_l += double(vsum(l_sum));
     }
     if constexpr (tiled)
-      from_rows_.pull_dense(t, q, list, w, thread, gx, gy, by_c);
+      from_rows_.pull_dense(t, q, list, w, thread, to, by_c);
     else
-      from_rows_.pull_pairs(t, q, list, w, gx, gy, by_c);
+      from_rows_.pull_pairs(t, q, list, w, to, by_c);
     sums.by_l += t.diagonal ? by_l / 2 : by_l, sums.by_c += by_c;
   }
 
   /// gx += H (y - m), gy += H^T (x - m), H = dL/dg.
-  void multiply(const Tile<T>& t, const ColumnSums& column, int thread, BatchOut<T> gx,
-                BatchOut<T> gy) {
+  void multiply(const Tile<T>& t, const ColumnSums& column, int thread,
+                const PulledRows<T>& to) {
     const T* const h = t.l;
     const Index d = x_.rows().cols();
     const auto& columns = self_ ? by_row_x_ : by_row_y_;
     gemm_packed(t.rows, d, t.cols, h, tile_size, Index{1},
-                columns.at(t.j0, pairs_.panels(thread)), gx.row(t.i0).data(), gx.stride(),
-                true);
+                columns.at(t.j0, pairs_.panels(thread)), to.gx.row(t.i0).data(),
+                to.gx.stride(), true);
     if (t.diagonal) return;
     gemm_packed(t.cols, d, t.rows, h, Index{1}, tile_size,
-                by_row_x_.at(t.i0, pairs_.panels(thread)), gy.row(t.j0).data(),
-                gy.stride(), true);
+                by_row_x_.at(t.i0, pairs_.panels(thread)), to.gy.row(t.j0).data(),
+                to.gy.stride(), true);
     for (Index j = 0; j < t.cols; ++j) {
       row_y_[t.j0 + j].by_n += double(column.by_n[j]);
       row_y_[t.j0 + j].h += double(column.h[j]);
+      if constexpr (has_own) row_y_[t.j0 + j].own += double(column.own[j]);
+      if constexpr (has_radial) row_y_[t.j0 + j].radial += double(column.radial[j]);
     }
-  }
-
-  /// What is the row's own: by differences sum_j h_ij ((y_j - m) - (x_i - m)) +
-  /// 2 sum_j dna_ij x_i, x_i = (x_i - m) + m; otherwise sum_j h_ij y_j + 2 sum_j dna_ij
-  /// x_i.
-  static void add_row_sums(const GramRows<S>& rows, const RowSums* sums, BatchOut<T> g) {
-    const auto x = rows.rows();
-    const T* const m = rows.centre();
-    parallel_for(x.rows(), [&](Index i) {
-      const T by_m = T(2 * sums[i].by_n);
-      const T k = T((has_own ? 0 : 2 * sums[i].by_n) - sums[i].h);
-      if (m)
-        for (Index d = 0; d < x.cols(); ++d)
-          g(i, d) += k * (x(i, d) - m[d]) + by_m * m[d];
-      else
-        for (Index d = 0; d < x.cols(); ++d) g(i, d) += k * x(i, d);
-    });
   }
 
   const S& s_;
@@ -330,9 +328,8 @@ class GramTiles {
   RowGradients<S> from_rows_;
   T *values_, *weights_, *chords_, *cache_ = nullptr;
   std::uint16_t* lists_;
-  std::uint8_t* close_;
   RowSums *row_x_, *row_y_;
-  Index* flagged_;
+  Listed* listed_;
   TileSums* sums_;
   Index kept_ = 0;
   bool forward_ = false;

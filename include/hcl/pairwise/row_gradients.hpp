@@ -6,23 +6,18 @@
 
 #include "hcl/core/gemm.hpp"
 #include "hcl/pairwise/gram_chords.hpp"
+#include "hcl/pairwise/row_sums.hpp"
 
 namespace hcl::inline HCL_ABI {
 
-/// Adds w_ij ds_ij/d(row) of the listed pairs of a tile to gx and gy, and to by_c the sum
-/// of w_ij ds_ij/dc.
+/// Adds w_ij ds_ij/d(row) of the listed pairs of a tile to the gradients of the rows, and
+/// to by_c the sum of w_ij ds_ij/dc.
 template <Similarity S>
 class RowGradients {
  public:
   using Chords = GramChords<S>;
   using List = typename Chords::List;
   using T = typename S::Scalar;
-  static constexpr bool by_differences = [] {
-    if constexpr (Chords::tiled)
-      return bool(S::by_differences);
-    else
-      return false;
-  }();
 
   RowGradients(const S& s, const GramRows<S>& x, const GramRows<S>& y,
                const Chords& pairs)
@@ -30,7 +25,7 @@ class RowGradients {
 
   /// A few listed pairs, one by one: of float rows in double, others by their vjp.
   void pull_pairs(const Tile<T>& t, const T* q, const List& list, const T* w,
-                  BatchOut<T> gx, BatchOut<T> gy, double& by_c) const {
+                  const PulledRows<T>& to, double& by_c) const {
     if constexpr (Chords::tiled && sizeof(T) < sizeof(double)) {
       const auto wide = s_.wide();
       for (Index f = 0; f < list.count; f += wide_step) {
@@ -39,11 +34,13 @@ class RowGradients {
         double dg[std::size_t(wide_step)], dna[std::size_t(wide_step)],
             dnb[std::size_t(wide_step)], dc[std::size_t(wide_step)];
         vstore(dg, k.dg), vstore(dna, k.dna), vstore(dnb, k.dnb), vstore(dc, k.dc);
+        const auto radial = radial_of(p);
         for (Index l = 0; l < p.count; ++l) {
           const double u = double(w[p.i[l] * tile_size + p.j[l]]);
           const auto x = row_x(t.i0 + p.i[l]), y = row_y(t.j0 + p.j[l]);
-          const auto ox = gx.row(t.i0 + p.i[l]), oy = gy.row(t.j0 + p.j[l]);
+          const auto ox = to.gx.row(t.i0 + p.i[l]), oy = to.gy.row(t.j0 + p.j[l]);
           const double h = u * dg[l], a = 2 * u * dna[l], b = 2 * u * dnb[l];
+          add_radial(t, p.i[l], p.j[l], h, radial, l, to);
           for (std::size_t d = 0; d < x.size(); ++d) {
             const double xd = double(x[d]), yd = double(y[d]);
             const double to_y = by_differences ? yd - xd : yd;
@@ -59,8 +56,8 @@ class RowGradients {
     for (Index f = 0; f < list.count; ++f) {
       const Index i = list.at[f] / tile_size, j = list.at[f] % tile_size;
       T gc(0);
-      s_.vjp(row_x(t.i0 + i), row_y(t.j0 + j), w[list.at[f]], gx.row(t.i0 + i),
-             gy.row(t.j0 + j), gc);
+      s_.vjp(row_x(t.i0 + i), row_y(t.j0 + j), w[list.at[f]], to.gx.row(t.i0 + i),
+             to.gy.row(t.j0 + j), gc);
       by_c += double(gc);
     }
   }
@@ -68,7 +65,7 @@ class RowGradients {
   /// Many listed pairs: the products of GramTiles::multiply() in double, where close rows
   /// still differ, complete with their row corrections before they are rounded to T.
   void pull_dense(const Tile<T>& t, const T* q, const List& list, const T* w, int thread,
-                  BatchOut<T> gx, BatchOut<T> gy, double& by_c) const {
+                  const PulledRows<T>& to, double& by_c) const {
     const auto wide = s_.wide();
     double* const h = pairs_.wide(thread);
     double corr_x[tile_size] = {}, corr_y[tile_size] = {};
@@ -80,6 +77,7 @@ class RowGradients {
         const D half = D(0.5) * k.dg;
         k.dna = k.dna - half, k.dnb = k.dnb - half;
       }
+      const auto radial = radial_of(p);
       if (p.run) {
         const Index i = p.i[0], j = p.j[0];
         const D u = vload_wide<D>(w + i * tile_size + j);
@@ -88,6 +86,9 @@ class RowGradients {
         double* const corr = (t.diagonal ? corr_x : corr_y) + j;
         vstore(corr, vload<D>(corr) + u * k.dnb);
         by_c += vsum(D(u * k.dc));
+        if constexpr (has_radial)
+          for (Index l = 0; l < wide_step; ++l)
+            add_radial(t, i, j + l, h[i * tile_size + j + l], radial, l, to);
         continue;
       }
       double dg[std::size_t(wide_step)], dna[std::size_t(wide_step)],
@@ -101,6 +102,7 @@ class RowGradients {
         corr_x[i] += u * dna[l];
         (t.diagonal ? corr_x : corr_y)[j] += u * dnb[l];
         by_c += u * dc[l];
+        add_radial(t, i, j, u * dg[l], radial, l, to);
       }
     }
     double* const rows = h + tile_area;
@@ -115,16 +117,39 @@ class RowGradients {
     };
     Chords::widen(t.cols, y_.rows(), t.j0, rows);
     gemm<double>(t.rows, d, t.cols, h, tile_size, 1, rows, d, out, d, false);
-    add(t.rows, x_.rows(), t.i0, corr_x, gx);
+    add(t.rows, x_.rows(), t.i0, corr_x, to.gx);
     if (t.diagonal) return;
     Chords::widen(t.rows, x_.rows(), t.i0, rows);
     gemm<double>(t.cols, d, t.rows, h, 1, tile_size, rows, d, out, d, false);
-    add(t.cols, y_.rows(), t.j0, corr_y, gy);
+    add(t.cols, y_.rows(), t.j0, corr_y, to.gy);
   }
 
  private:
   using D = typename Chords::D;
   static constexpr Index wide_step = Chords::wide_step, tile_area = Chords::tile_area;
+  static constexpr bool by_differences = detail::by_differences<S>;
+  static constexpr bool has_radial = detail::has_radial<S>;
+
+  /// Of the pairs of a vector, what their h adds to RowSums::radial of both rows.
+  struct Radial {
+    double x[std::size_t(wide_step)], y[std::size_t(wide_step)];
+  };
+  Radial radial_of(const typename Chords::WidePairs& p) const {
+    Radial r{};
+    if constexpr (has_radial) {
+      const auto wide = s_.wide();
+      vstore(r.x, D(wide.radial(p.q.data(), p.a.data(), p.b.data())));
+      vstore(r.y, D(wide.radial(p.q.data(), p.b.data(), p.a.data())));
+    }
+    return r;
+  }
+  static HCL_INLINE void add_radial(const Tile<T>& t, Index i, Index j, double h,
+                                    const Radial& r, Index l, const PulledRows<T>& to) {
+    if constexpr (has_radial) {
+      to.x[t.i0 + i].radial += h * r.x[l];
+      to.y[t.j0 + j].radial += h * r.y[l];
+    }
+  }
 
   Point<T> row_x(Index i) const { return x_.rows().row(i); }
   Point<T> row_y(Index j) const { return y_.rows().row(j); }

@@ -38,8 +38,8 @@ struct GramLogit {
 /// A similarity that runs on the tiled kernel. The members are those of GramMetric, with
 /// s in place of d and with `chords` numbers for a pair in place of one Q. If it is one
 /// by_differences, of |x - y|^2 and numbers of the two rows, it takes a Gram matrix of
-/// rows less any centre m; otherwise m is 0. `own`, if there is one, is that of the
-/// metric.
+/// rows less any centre m; otherwise m is 0. `own`, and `radial` with `trusts_radial`, if
+/// there are any, are those of the metric.
 template <class S>
 concept GramSimilarity = Similarity<S> &&
     requires(const S& s, Point<typename S::Scalar> x, typename S::Scalar g,
@@ -161,6 +161,15 @@ class MetricChord {
   [[nodiscard]] HCL_INLINE V own(const V* a, const V* b) const
       requires(requires(const M& m) { m.own(a, b); }) {
     return metric_.own(a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V radial(const V* q, const V* a, const V* b) const
+      requires(GramMetric<M>&& requires(const M& m) { m.radial(*q, a, b); }) {
+    return metric_.radial(*q, a, b);
+  }
+  [[nodiscard]] bool trusts_radial(double n) const
+      requires(requires(const M& m) { m.trusts_radial(n); }) {
+    return metric_.trusts_radial(n);
   }
 
  private:

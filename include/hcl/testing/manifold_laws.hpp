@@ -247,6 +247,12 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
         if (d.dd2 != 0)
           w.compare("own = 1 + dna/dd2", i, j, m.own(a.data(), b.data()),
                     1 + d.dna / d.dd2);
+      if constexpr (requires { m.radial(q, a.data(), b.data()); }) {
+        const double own = m.own(a.data(), b.data());
+        const double xx = norm2<double>(x), xy = dot<double>(x, y);
+        w.compare("radial = <x, own x - y>", i, j, m.radial(q, a.data(), b.data()),
+                  own * xx - xy, own * xx + std::abs(xy) + 2 * q);
+      }
       if (!(m.diff_margin(q, a.data(), b.data()) > 0)) continue;
       const double least = std::numeric_limits<double>::min();  // x = y: exactly 0
       const double nx = std::max(std::sqrt(norm2<double>(gx)), least);
