@@ -30,16 +30,15 @@ struct Outcome {
   }
 };
 
-Outcome run(const Matrix<float>& x, hcl::Workspace& ws) {
+template <class S>
+Outcome run_with(const S& similarity, const Matrix<float>& x, hcl::Workspace& ws) {
   Outcome o{{}, Matrix<float>(x.rows(), x.cols())};
-  o.loss = hcl::NtXent{ball, 0.2f}.value_and_grad(x, o.g, ws);
+  o.loss = hcl::NtXent{similarity, 0.2f}.value_and_grad(x, o.g, ws);
   return o;
 }
+Outcome run(const Matrix<float>& x, hcl::Workspace& ws) { return run_with(ball, x, ws); }
 Outcome run_lorentz(const Matrix<float>& x, hcl::Workspace& ws) {
-  const hcl::NegDist lorentz{hcl::Lorentz<float>{1.0f}};
-  Outcome o{{}, Matrix<float>(x.rows(), x.cols())};
-  o.loss = hcl::NtXent{lorentz, 0.2f}.value_and_grad(x, o.g, ws);
-  return o;
+  return run_with(hcl::NegDist{hcl::Lorentz<float>{1.0f}}, x, ws);
 }
 Outcome run_supcon(const Matrix<float>& x, hcl::Workspace& ws) {
   std::vector<int> labels(std::size_t(x.rows()));
