@@ -18,6 +18,7 @@
 #include "hcl/hcl.hpp"
 #include "maps.hpp"
 #include "sample.hpp"
+#include "support/one_pair_a_row.hpp"
 
 namespace {
 
@@ -329,12 +330,10 @@ BatchErrors batch(float c, const Matrix<float>& x) {
     return std::abs(double(got(i, j)) - want) / std::ldexp(1.0, exponent - 24);
   });
   for (const std::size_t about_mean : {0U, 1U}) {
-    const auto centre = [&] {
-      ws.reset();
-      return about_mean ? hcl::centre_of<S>(x, x, ws) : nullptr;
-    };
     {
-      const hcl::GramRows<S> all(similarity, x, centre(), ws);
+      ws.reset();
+      const float* const centre = about_mean ? hcl::centre_of<S>(x, x, ws) : nullptr;
+      const hcl::GramRows<S> all(similarity, x, centre, ws);
       hcl::GramTiles<S> tiles(similarity, -1.0F, all, all, false, ws);
       tiles.forward([&](const hcl::Tile<float>& t) {
         for (Index i = 0; i < t.rows; ++i)
@@ -350,20 +349,7 @@ BatchErrors batch(float c, const Matrix<float>& x) {
     // One pair a row, through the tiles.
     const auto gradient = [&](Index shift) {
       Matrix<float> gx = Matrix<float>::Zero(n, d), gy = gx;
-      const float* const m0 = centre();
-      const hcl::GramRows<S> a(similarity, x, m0, ws), b(similarity, x, m0, ws);
-      hcl::GramTiles<S> tiles(similarity, -1.0F, a, b, false, ws);
-      using V = hcl::Pack<float>;
-      tiles.backward(
-          [&](const hcl::Tile<float>&, int) {
-            return [&](const V&, Index i, Index j) {
-              float w[std::size_t(hcl::lanes<float>)];
-              for (Index l = 0; l < hcl::lanes<float>; ++l)
-                w[l] = j + l == (i + shift) % n ? 1 : 0;
-              return hcl::vload<V>(w);
-            };
-          },
-          gx, gy);
+      support::pull_one_a_row(similarity, x, about_mean != 0, shift, gx, gy, ws);
       double most = 0;
       for (Index i = 0; i < n; ++i) {
         Vector<double> ex(std::size_t(d), 0.0), ey = ex, off(static_cast<std::size_t>(d));

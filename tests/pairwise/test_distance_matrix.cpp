@@ -7,6 +7,7 @@
 
 #include "hcl/hcl.hpp"
 #include "support/catalog.hpp"
+#include "support/one_pair_a_row.hpp"
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
@@ -45,24 +46,6 @@ bool same_bits(const Rows<T>& a, const Rows<T>& b) {
 
 template <class M>
 using WideOf = decltype(std::declval<M>().wide());
-
-/// The gradients of d(x_i, x_j), j = i + shift, one for each i.
-template <hcl::Similarity S>
-void pull_one_a_row(const S& s, const Rows<float>& x, bool about_mean, Index shift,
-                    hcl::BatchOut<float> gx, hcl::BatchOut<float> gy,
-                    hcl::Workspace& ws) {
-  ws.reset();
-  const float* const m = about_mean ? hcl::centre_of<S>(x, x, ws) : nullptr;
-  const hcl::GramRows<S> a(s, x, m, ws), b(s, x, m, ws);
-  hcl::GramTiles<S> tiles(s, -1.0F, a, b, false, ws);
-  const auto one = [&](const hcl::Pack<float>&, Index i, Index j) {
-    float w[std::size_t(hcl::lanes<float>)];
-    for (Index l = 0; l < hcl::lanes<float>; ++l)
-      w[l] = j + l == (i + shift) % x.rows() ? 1 : 0;
-    return hcl::vload<hcl::Pack<float>>(w);
-  };
-  tiles.backward([&](const hcl::Tile<float>&, int) { return one; }, gx, gy);
-}
 
 TEST_CASE_TEMPLATE("distances keep their digits at any separation", M,
                    HCL_TEST_MANIFOLDS(float)) {

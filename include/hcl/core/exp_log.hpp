@@ -42,13 +42,18 @@ HCL_INLINE V polynomial(const V& x, const T (&c)[N]) {
 
 #if defined(HCL_LANE_EXPONENTS)
 
-/// e^x; 0 where it would be below 2^-125, in double 2^-1021, and infinity above the
-/// range.
-template <XsimdBatch V>
-HCL_INLINE V vexp(const V& x) {
+namespace detail {
+
+/// e^x 2^-Less for e^x from 2^-125 to 2^(127 + Less), in double 2^-1021 to 2^(1023 +
+/// Less).
+template <int Less, XsimdBatch V>
+HCL_INLINE V exp_in_range(const V& x) {
   using T = typename V::value_type;
   constexpr bool narrow = sizeof(T) == sizeof(float);
-  const V k = vnearest(x * V(T(1.4426950408889634))), scale = vpow2_half(k);
+  // k = x / log 2 as the last digits of a large number, of which they are the exponent.
+  const V large(T(narrow ? 0x1.8p23 + 127 - Less : 0x1.8p52 + 1023 - Less));
+  const V sum = vfma(x, V(T(1.4426950408889634)), large), k = sum - large;
+  const V scale = vfrom_exponent(sum);
   V rest;  // e^r - 1, r = x - k log 2
   if constexpr (narrow) {
     constexpr T p[] = {5.0000001201e-1f, 1.6666665459e-1f, 4.1665795894e-2f,
@@ -65,10 +70,31 @@ HCL_INLINE V vexp(const V& x) {
     const V z = r * r, odd = r * detail::polynomial(z, p);
     rest = (odd + odd) / (detail::polynomial(z, q) - odd);
   }
-  const V half = vfma(rest, scale, scale);
-  const V y = vselect(x < V(T(narrow ? -86.9 : -707.7)), V(T(0)), V(half + half));
-  return vselect(x > V(T(narrow ? 88.72283 : 709.7827)),
-                 V(std::numeric_limits<T>::infinity()), y);
+  return vfma(rest, scale, scale);
+}
+
+/// The limits of vexp: 0 below, infinity above.
+template <class T>
+inline constexpr T exp_least = T(sizeof(T) == sizeof(float) ? -86.64 : -707.7);
+template <class T>
+inline constexpr T exp_most = T(sizeof(T) == sizeof(float) ? 88.72283 : 709.7827);
+
+}  // namespace detail
+
+/// e^x for x <= 0; 0 where it would be below 2^-125, in double 2^-1021.
+template <XsimdBatch V>
+HCL_INLINE V vexp_negative(const V& x) {
+  using T = typename V::value_type;
+  return vzero_below(x, V(detail::exp_least<T>), detail::exp_in_range<0>(x));
+}
+
+/// e^x; 0 as above, infinity above the range.
+template <XsimdBatch V>
+HCL_INLINE V vexp(const V& x) {
+  using T = typename V::value_type;
+  const V half = detail::exp_in_range<1>(x);  // as k may be one too large
+  const V y = vzero_below(x, V(detail::exp_least<T>), V(half + half));
+  return vselect(x > V(detail::exp_most<T>), V(std::numeric_limits<T>::infinity()), y);
 }
 
 /// log(1 + x) for 0 <= x, in float below 2^126 and in double below 2^1022; NaN of NaN.

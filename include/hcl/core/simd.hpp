@@ -24,6 +24,11 @@ template <std::floating_point T>
 HCL_INLINE T vexp(T x) {
   return std::exp(x);
 }
+// e^x for x <= 0.
+template <std::floating_point T>
+HCL_INLINE T vexp_negative(T x) {
+  return std::exp(x);
+}
 template <std::floating_point T>
 HCL_INLINE T vlog1p(T x) {
   return std::log1p(x);
@@ -54,9 +59,16 @@ HCL_INLINE T vfma(T a, T b, T c) {
 #endif
 }
 HCL_INLINE bool vany(bool m) { return m; }
+HCL_INLINE bool vall(bool m) { return m; }
 // Keeps x in its register: GCC would read it again from memory for every use.
 template <std::floating_point T>
 HCL_INLINE void vhold(T&) {}
+// x for a member of a result in the losses' loops: of a copied vector GCC also keeps a
+// store that nobody reads.
+template <std::floating_point T>
+HCL_INLINE T vcopy(T x) {
+  return x;
+}
 template <std::floating_point T>
 HCL_INLINE T vsum(T x) {
   return x;
@@ -87,72 +99,99 @@ HCL_INLINE V vsqrt(const V& x) {
 // Exponents as whole numbers in the lanes: what exp and log of core/exp_log.hpp take
 // apart and put together. On other instruction sets they are xsimd's own.
 #define HCL_LANE_EXPONENTS 1
+/// y, but 0 where x < limit. (Of a select and a 0 GCC makes more operations.)
 template <XsimdBatch V>
-HCL_INLINE V vnearest(const V& x) {
-  return xsimd::nearbyint(x);
-}
-/// 2^(k-1) for whole k with a normal result.
-template <XsimdBatch V>
-HCL_INLINE V vpow2_half(const V& k) {
-  // The sum's last digits are the biased exponent; they move to where it belongs.
+HCL_INLINE V vzero_below(const V& x, const V& limit, const V& y) {
   if constexpr (std::same_as<typename V::value_type, float>) {
-    const V t = k + V(0x1p23f + 126.0f);
 #if defined(__AVX512F__)
-    return V(_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(t), 23)));
+    return V(_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), y));
 #else
-    return V(_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23)));
+    return V(_mm256_and_ps(_mm256_cmp_ps(x, limit, _CMP_NLT_UQ), y));
 #endif
   } else {
-    const V t = k + V(0x1p52 + 1022.0);
 #if defined(__AVX512F__)
-    return V(_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(t), 52)));
+    return V(_mm512_maskz_mov_pd(_mm512_cmp_pd_mask(x, limit, _CMP_NLT_UQ), y));
 #else
-    return V(_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(t), 52)));
+    return V(_mm256_and_pd(_mm256_cmp_pd(x, limit, _CMP_NLT_UQ), y));
 #endif
   }
 }
-/// k and 2^-k, k the whole number with x 2^-k in [sqrt(1/2), sqrt(2)), for a normal x >
-/// 0.
+/// The number whose sign and biased exponent are the last digits of x.
+template <XsimdBatch V>
+HCL_INLINE V vfrom_exponent(const V& x) {
+  if constexpr (std::same_as<typename V::value_type, float>) {
+#if defined(__AVX512F__)
+    return V(_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23)));
+#else
+    return V(_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23)));
+#endif
+  } else {
+#if defined(__AVX512F__)
+    return V(_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(x), 52)));
+#else
+    return V(_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(x), 52)));
+#endif
+  }
+}
+/// k and 2^-k, k the whole number with x 2^-k in [sqrt(1/2), sqrt(2)), for x >= 1.
 template <class V>
 struct LaneExponent {
   V k, scale;
 };
 template <XsimdBatch V>
 HCL_INLINE LaneExponent<V> vexponent(const V& x) {
-  // The biased exponent e of sqrt(2) x: as the last digits of a large number, and as the
-  // exponent 2 bias - e of 2^-k.
+  // The bits of x less those of sqrt(1/2) are k and then digits; k moves to where it is
+  // the last digits of a large number, and from the exponent of 1.
   if constexpr (std::same_as<typename V::value_type, float>) {
-    const V y = x * V(1.41421356f), large(0x1p23f);
+    constexpr int root_half = 0x3f3504f3, one = 0x3f800000, exponent = 0x7f800000;
+    const V large(0x1p23f);
 #if defined(__AVX512F__)
-    const __m512i e = _mm512_srli_epi32(_mm512_castps_si512(y), 23);
-    const __m512i k = _mm512_or_si512(e, _mm512_castps_si512(large));
-    const __m512i s = _mm512_slli_epi32(_mm512_sub_epi32(_mm512_set1_epi32(254), e), 23);
-    return {V(_mm512_castsi512_ps(k)) - V(0x1p23f + 127.0f), V(_mm512_castsi512_ps(s))};
+    const __m512i t =
+        _mm512_sub_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(root_half));
+    const __m512i s = _mm512_sub_epi32(_mm512_set1_epi32(one),
+                                       _mm512_and_si512(t, _mm512_set1_epi32(exponent)));
+    const __m512i k =
+        _mm512_or_si512(_mm512_srli_epi32(t, 23), _mm512_castps_si512(large));
+    return {V(_mm512_castsi512_ps(k)) - large, V(_mm512_castsi512_ps(s))};
 #else
-    const __m256i e = _mm256_srli_epi32(_mm256_castps_si256(y), 23);
-    const __m256i k = _mm256_or_si256(e, _mm256_castps_si256(large));
-    const __m256i s = _mm256_slli_epi32(_mm256_sub_epi32(_mm256_set1_epi32(254), e), 23);
-    return {V(_mm256_castsi256_ps(k)) - V(0x1p23f + 127.0f), V(_mm256_castsi256_ps(s))};
+    const __m256i t =
+        _mm256_sub_epi32(_mm256_castps_si256(x), _mm256_set1_epi32(root_half));
+    const __m256i s = _mm256_sub_epi32(_mm256_set1_epi32(one),
+                                       _mm256_and_si256(t, _mm256_set1_epi32(exponent)));
+    const __m256i k =
+        _mm256_or_si256(_mm256_srli_epi32(t, 23), _mm256_castps_si256(large));
+    return {V(_mm256_castsi256_ps(k)) - large, V(_mm256_castsi256_ps(s))};
 #endif
   } else {
-    const V y = x * V(1.4142135623730951), large(0x1p52);
+    constexpr long long root_half = 0x3fe6a09e667f3bcd, one = 0x3ff0000000000000,
+                        exponent = 0x7ff0000000000000;
+    const V large(0x1p52);
 #if defined(__AVX512F__)
-    const __m512i e = _mm512_srli_epi64(_mm512_castpd_si512(y), 52);
-    const __m512i k = _mm512_or_si512(e, _mm512_castpd_si512(large));
-    const __m512i s = _mm512_slli_epi64(_mm512_sub_epi64(_mm512_set1_epi64(2046), e), 52);
-    return {V(_mm512_castsi512_pd(k)) - V(0x1p52 + 1023.0), V(_mm512_castsi512_pd(s))};
+    const __m512i t =
+        _mm512_sub_epi64(_mm512_castpd_si512(x), _mm512_set1_epi64(root_half));
+    const __m512i s = _mm512_sub_epi64(_mm512_set1_epi64(one),
+                                       _mm512_and_si512(t, _mm512_set1_epi64(exponent)));
+    const __m512i k =
+        _mm512_or_si512(_mm512_srli_epi64(t, 52), _mm512_castpd_si512(large));
+    return {V(_mm512_castsi512_pd(k)) - large, V(_mm512_castsi512_pd(s))};
 #else
-    const __m256i e = _mm256_srli_epi64(_mm256_castpd_si256(y), 52);
-    const __m256i k = _mm256_or_si256(e, _mm256_castpd_si256(large));
-    const __m256i s =
-        _mm256_slli_epi64(_mm256_sub_epi64(_mm256_set1_epi64x(2046), e), 52);
-    return {V(_mm256_castsi256_pd(k)) - V(0x1p52 + 1023.0), V(_mm256_castsi256_pd(s))};
+    const __m256i t =
+        _mm256_sub_epi64(_mm256_castpd_si256(x), _mm256_set1_epi64x(root_half));
+    const __m256i s = _mm256_sub_epi64(_mm256_set1_epi64x(one),
+                                       _mm256_and_si256(t, _mm256_set1_epi64x(exponent)));
+    const __m256i k =
+        _mm256_or_si256(_mm256_srli_epi64(t, 52), _mm256_castpd_si256(large));
+    return {V(_mm256_castsi256_pd(k)) - large, V(_mm256_castsi256_pd(s))};
 #endif
   }
 }
 #else
 template <XsimdBatch V>
 HCL_INLINE V vexp(const V& x) {
+  return xsimd::exp(x);
+}
+template <XsimdBatch V>
+HCL_INLINE V vexp_negative(const V& x) {
   return xsimd::exp(x);
 }
 template <XsimdBatch V>
@@ -186,9 +225,17 @@ HCL_INLINE void vhold([[maybe_unused]] V& x) {
   asm("" : "+v"(x.data));
 #endif
 }
+template <XsimdBatch V>
+HCL_INLINE V vcopy(const V& x) {
+  return V(x.data);
+}
 template <class T, class A>
 HCL_INLINE bool vany(const xsimd::batch_bool<T, A>& m) {
   return xsimd::any(m);
+}
+template <class T, class A>
+HCL_INLINE bool vall(const xsimd::batch_bool<T, A>& m) {
+  return xsimd::all(m);
 }
 // hadd became reduce_add in xsimd 9; lanes are folded here by hand, halves onto each
 // other.

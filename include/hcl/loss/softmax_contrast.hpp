@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "hcl/core/exp_log.hpp"
+#include "hcl/loss/contrast_side.hpp"
 #include "hcl/pairwise/gram_tiles.hpp"
 
 namespace hcl::inline HCL_ABI {
@@ -29,46 +30,6 @@ void check_temperature(const char* where, T tau) {
          tau, " must be finite and > 0, and so must 1/temperature");
 }
 
-/// How an anchor treats its positives (Khosla et al. 2020, arXiv:2004.11362, eq. 2 and
-/// 3): mean of the logarithms, or logarithm of the mean; with one positive they are
-/// equal.
-enum class Positives { one, outside, inside };
-
-/// One side of the logits l_ij = s(x_i, y_j)/tau: its rows, their group, their part as
-/// anchors. A pair is positive where the groups are equal. Groups are kept as T: exact to
-/// 2^24 in float.
-template <Similarity S>
-struct ContrastSide {
-  using T = typename S::Scalar;
-  ContrastSide(const S& s, BatchIn<T> x, const T* centre, Workspace& ws)
-      : rows(s, x, centre, ws) {
-    const auto padded = static_cast<std::size_t>(rows.padded_rows());
-    for (T** p :
-         {&group, &share, &positive_share, &top, &sum, &positive_top, &positive_sum})
-      *p = ws.take<T>(padded), std::fill_n(*p, padded, T(0));
-    std::fill_n(group, padded, T(-1));
-    for (T* p : {top, positive_top}) std::fill_n(p, padded, masked_logit<T> / T(10));
-  }
-  /// Row i is in this group, has this many positives, and a share of the mean as an
-  /// anchor.
-  void set(Index i, T g, Index positives, T weight) {
-    group[i] = g;
-    if (positives == 0) return;
-    anchors = true;
-    share[i] = weight;
-    positive_share[i] = weight / T(positives);
-  }
-
-  GramRows<S> rows;
-  bool anchors = false;  // there are some
-  T* group;
-  T *share, *positive_share;  // of the anchor in the mean; afterwards factors of weight()
-  T *top, *sum;  // a number near the maximum of l and the sum of exp(l - top): outside:
-                 // of all candidates, otherwise of those that are no positives
-  T *positive_top, *positive_sum;  // inside: the same of the positives; one and outside:
-                                   // (unused, sum of l)
-};
-
 /// L = sum_i share_i (lse_a l_ia - [mean_p l_ip | lse_p l_ip - log P_i]) over the anchors
 /// of both sides. For a batch against itself the two sides are one and a row is no
 /// candidate of its own.
@@ -89,7 +50,8 @@ class SoftmaxContrast {
         self_{&x == &y},
         tiles_(s, T(1) / tau, x.rows, y.rows, keep, ws) {}
 
-  /// The loss; afterwards each side holds what weight() asks of its anchors.
+  /// The loss; afterwards each side holds what ContrastWeight asks of its
+  /// anchors.
   T forward() {
     tiles_.forward([&](const Tile<T>& t) { reduce(t); });
     double loss = finish(x_);
@@ -100,8 +62,8 @@ class SoftmaxContrast {
 
   /// Adds to gx and gy, which are one for a batch against itself.
   void backward(BatchOut<T> gx, BatchOut<T> gy, LossGrad<T>& out) {
-    const auto weights = [&](const Tile<T>&, int) {
-      return [this](const V& l, Index i, Index j) { return weight(l, i, j); };
+    const auto weights = [&](const Tile<T>& t, int) {
+      return ContrastWeight<S, positives>(x_, t.i0, y_, t.j0, one_top_, top_);
     };
     const TileSums sums = tiles_.backward(weights, gx, gy);
     out.grad_temperature = T(-sums.by_l / double(tau_));
@@ -129,7 +91,9 @@ class SoftmaxContrast {
   /// the tile's maximum; false if its logits are too far apart for that. Of an anchor's
   /// sum only that vanishes which is e^-27 times (in double: e^-108) what it met in the
   /// tile.
-  bool reduce_both(const Tile<T>& t) {
+  bool reduce_both(const Tile<T>& tile) {
+    const Tile<T> t = tile;
+    const T *const groups = x_.group + t.i0, *const column_groups = y_.group + t.j0;
     constexpr T spread = sizeof(T) > sizeof(float) ? T(600) : T(60);
     const V zero(T(0)), none(masked_logit<T>);
     V most = none, least = zero - none;
@@ -144,12 +108,12 @@ class SoftmaxContrast {
     alignas(64) T column_sum[tile_size] = {}, column_pos[tile_size] = {};
     for (Index i = 0; i < t.rows; ++i) {
       const T* const li = t.l + i * tile_size;
-      const V group(x_.group[t.i0 + i]);
+      const V group(groups[i]);
       V sum = zero, pos = zero;
       for (Index j = 0; j < t.cols; j += step) {
         const V v = vload<V>(li + j);
-        V e = vexp(v - V(top));
-        const auto same = group == vload<V>(y_.group + t.j0 + j);
+        V e = vexp_negative(V(v - V(top)));
+        const auto same = group == vload<V>(column_groups + j);
         if (positives == Positives::outside || vany(same)) {
           const V p = vselect(same, v, zero);
           pos = pos + p;
@@ -319,39 +283,6 @@ class SoftmaxContrast {
     top_ = top;
     each(
         [&](const Side& side, Index i) { side.share[i] *= std::exp(top - side.top[i]); });
-  }
-
-  /// dL/dl of row i and the lanes from j: what either wants of the pair as an anchor.
-  HCL_INLINE V weight(const V& l, Index i, Index j) const {
-    const auto same = V(x_.group[i]) == vload<V>(y_.group + j);
-    if constexpr (positives != Positives::inside)
-      if (one_top_) {
-        const V positive = V(x_.positive_share[i]) + vload<V>(y_.positive_share + j);
-        const V share = V(x_.share[i]) + vload<V>(y_.share + j);
-        const V w = share * vexp(vmin(l - V(top_), V(T(0))));
-        return of_positives(same, positive, w);
-      }
-    V share_i(x_.share[i]), top_i(x_.top[i]);
-    V share_j = vload<V>(y_.share + j), top_j = vload<V>(y_.top + j);
-    const V positive = V(x_.positive_share[i]) + vload<V>(y_.positive_share + j);
-    if constexpr (positives == Positives::inside) {
-      const V zero(T(0));
-      share_i = vselect(same, zero - V(x_.positive_share[i]), share_i);
-      top_i = vselect(same, V(x_.positive_top[i]), top_i);
-      share_j = vselect(same, zero - vload<V>(y_.positive_share + j), share_j);
-      top_j = vselect(same, vload<V>(y_.positive_top + j), top_j);
-    }
-    const V w = share_i * vexp(l - top_i) + share_j * vexp(l - top_j);
-    return of_positives(same, positive, w);
-  }
-  template <class Mask>
-  static HCL_INLINE V of_positives(const Mask& same, const V& positive, const V& w) {
-    if constexpr (positives == Positives::one)
-      return vselect(same, V(T(0)) - positive, w);
-    else if constexpr (positives == Positives::outside)
-      return w - vselect(same, positive, V(T(0)));
-    else
-      return w;
   }
 
   T tau_;

@@ -59,24 +59,33 @@ template <class T>
           W(S(4) * q * f) * chord_slope<T>(q, c, W(s), f, h)};
 }
 
-/// chord_dist on lanes V of T: the same three numbers. In float the last two are inf or
-/// NaN at Q <= 0, where no lane of float is used.
+/// m = sqrt(w(1+w)) = sinh(sqrt(c) d)/2, w = cQ, on lanes V of T.
 template <class T, class V>
-[[nodiscard]] HCL_INLINE OfChord<V> chord_dist_lanes(const V& q, const T& c) {
+[[nodiscard]] HCL_INLINE V chord_root_lanes(const V& q, const T& c) {
+  const V w = q * V(c);
+  return vselect(w < V(sizeof(T) <= sizeof(float) ? T(0x1p30) : T(0x1p60)),
+                 vsqrt(vfma(w, w, w)), w);
+}
+
+/// k times chord_dist on lanes V of T, the same three numbers, from m = chord_root_lanes.
+/// In float the last two are inf or NaN at Q <= 0, where no lane of float is used.
+template <class T, class V>
+[[nodiscard]] HCL_INLINE OfChord<V> chord_dist_lanes(const V& q, const V& m, const T& c,
+                                                     const V& k) {
   constexpr bool narrow = sizeof(T) <= sizeof(float);
-  constexpr T cut = narrow ? T(0.1) : T(0.01), large = narrow ? T(0x1p30) : T(0x1p60);
-  // On lanes also what depends on c alone: so it leaves the loop over them.
+  constexpr T cut = narrow ? T(0.1) : T(0.01);
+  // On lanes also what depends on c and k alone: so it leaves the loop over them.
   const V one = V(T(1)), root_c = vsqrt(V(c));
-  // e^(2 asinh(sqrt w)) = 1 + 2w + 2m, m = sqrt(w(1+w)): one root serves d and its slope.
-  const V w = q * V(c), m = vselect(w < V(large), vsqrt(vfma(w, w, w)), w);
-  const V d = one / root_c * vlog1p((w + m) + (w + m));
-  V by_q = root_c / m;
+  // e^(2 asinh(sqrt w)) = 1 + 2w + 2m: one root serves d and its slope.
+  const V w = q * V(c);
+  const V d = k / root_c * vlog1p((w + m) + (w + m));
+  V by_q = k * root_c / m;
   if constexpr (!narrow) by_q = vselect(q > V(T(0)), by_q, V(T(0)));
   // 2 sqrt(Q) Q F'(w), F' = (1/h - F)/(2w) with F = d/(2 sqrt Q), or its series.
   V by_c = (q * by_q - V(T(0.5)) * d) * (one / V(c));
   if (const auto near = w < V(cut); vany(near))
-    by_c = vselect(near, V(T(2)) * vsqrt(q) * q * asinhc_slope_near0(w), by_c);
-  return {d, by_q, by_c};
+    by_c = vselect(near, V(V(T(2)) * k) * vsqrt(q) * q * asinhc_slope_near0(w), by_c);
+  return {vcopy(d), vcopy(by_q), vcopy(by_c)};
 }
 
 /// |x|.

@@ -44,8 +44,8 @@ concept Metric = requires(const M& m, Point<ScalarOf<M>> x, const ScalarOf<M>& g
   m.dist_vjp(x, x, g, gx, gx, gc);
 };
 
-/// d of a pair on lanes V (SIMD or a scalar), with its derivatives by d2 = |x_a - x_b|^2,
-/// by n_a = |x_a|^2 and n_b (through all of the rows' numbers), by c.
+/// k d of a pair on lanes V (SIMD or a scalar), with its derivatives by d2 = |x_a -
+/// x_b|^2, by n_a = |x_a|^2 and n_b (through all of the rows' numbers), by c.
 template <class V>
 struct GramDist {
   V d, dd2, dna, dnb, dc;
@@ -79,7 +79,10 @@ inline constexpr T gram_reach = T(64);
 ///   gram_margin(q, a, b)  > 0: that Q, of a g in T, kept its digits;
 ///   diff_chord(d2, a, b)  Q on lanes from d2 = |x_a - x_b|^2, summed by differences;
 ///   diff_margin(q, a, b)  > 0: that Q keeps them in double;
-///   dist_at(q, a, b)      d and its derivatives; those are 0 at q = 0 in double;
+///   dist_at(q, a, b, k)   k d and its derivatives; those are 0 at q = 0 in double; k is
+///                         1 if it is not given, and the same for many pairs;
+///   root_at(q), dist_from(root, q, a, b, k)  only where dist_at begins with a long
+///                   root: the two halves of it, which many pairs take one after another;
 ///   own(a, b)       only where it cancels: 1 + dna/dd2;
 ///   radial(q, a, b) only where the metric at x_a enlarges what is along x_a, and with
 ///                   it the rounding errors of a gradient: <x_a, own x_a - x_b>, which
@@ -104,6 +107,7 @@ concept GramMetric = Metric<M> && requires(const M& m, Point<ScalarOf<M>> x, dou
   { m.diff_chord(q, a, a) } -> std::same_as<ScalarOf<M>>;
   { m.diff_margin(q, a, a) } -> std::same_as<ScalarOf<M>>;
   { m.dist_at(q, a, a) } -> std::same_as<GramDist<ScalarOf<M>>>;
+  { m.dist_at(q, a, a, q) } -> std::same_as<GramDist<ScalarOf<M>>>;
   { m.wide().c() } -> std::convertible_to<Wide<ScalarOf<M>>>;
 };
 

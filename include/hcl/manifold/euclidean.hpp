@@ -96,12 +96,13 @@ class Euclidean {
     return V(T(1));
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V*, const V*) const {
+  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V*, const V*,
+                                               const V& k = V(T(1))) const {
     const V r = vsqrt(q);
-    V by_q = V(T(1)) / r;
-    if constexpr (sizeof(T) > sizeof(float)) by_q = vselect(q > V(T(0)), by_q, V(T(0)));
+    V dd2 = V(T(0.25)) * k / r;
     const V zero(T(0));
-    return {V(T(2)) * r, V(T(0.25)) * by_q, zero, zero, zero};
+    if constexpr (sizeof(T) > sizeof(float)) dd2 = vselect(q > zero, dd2, zero);
+    return {V(T(2)) * k * r, dd2, zero, zero, zero};
   }
 
  private:

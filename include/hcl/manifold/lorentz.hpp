@@ -217,12 +217,22 @@ class Lorentz {
   /// cosh r > 2: nearer to the origin the two parts of radial() cancel.
   [[nodiscard]] bool trusts_radial(double n) const { return double(c_) * n > 3; }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {
-    const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(q, c_);
+  [[nodiscard]] HCL_INLINE V root_at(const V& q) const {
+    return detail::chord_root_lanes<T>(q, c_);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b,
+                                               const V& k = V(T(1))) const {
+    return dist_from(root_at(q), q, a, b, k);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramDist<V> dist_from(const V& m, const V& q, const V* a,
+                                                 const V* b, const V& k) const {
+    const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(q, m, c_, k);
     // dQ/dn_a = -(t_a-t_b)/(4 t_a); dQ/dc = -(t_a-t_b)^2/(4 c^2 t_a t_b).
     const V quarter = V(T(0.25)) * by_q, dt = detail::gram_gap(a + 2, b + 2);
     const V ka = dt * a[4], kb = dt * b[4], inv = V(T(1) / c_);
-    return {d, quarter, V(T(0)) - quarter * ka, quarter * kb,
+    return {vcopy(d), vcopy(quarter), V(T(0)) - quarter * ka, quarter * kb,
             by_c - quarter * (inv * ka) * (inv * kb)};
   }
 

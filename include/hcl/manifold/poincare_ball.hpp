@@ -219,11 +219,22 @@ class PoincareBall {
     return V(T(1));
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {
-    const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(q, c_);
+  [[nodiscard]] HCL_INLINE V root_at(const V& q) const {
+    return detail::chord_root_lanes<T>(q, c_);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b,
+                                               const V& k = V(T(1))) const {
+    return dist_from(root_at(q), q, a, b, k);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramDist<V> dist_from(const V& m, const V& q, const V* a,
+                                                 const V* b, const V& k) const {
+    const auto [d, by_q, by_c] = detail::chord_dist_lanes<T>(q, m, c_, k);
     // dQ/dn_a = c Q/(1-c n_a), dQ/dc = Q (n_a/(1-c n_a) + n_b/(1-c n_b)).
-    const V slope = q * by_q, k = V(c_) * slope;
-    return {d, a[2] * b[2] * by_q, k * a[2], k * b[2], by_c + slope * (a[3] + b[3])};
+    const V slope = q * by_q, by_n = V(c_) * slope;
+    return {vcopy(d), a[2] * b[2] * by_q, by_n * a[2], by_n * b[2],
+            vfma(slope, V(a[3] + b[3]), by_c)};
   }
 
  private:

@@ -196,9 +196,10 @@ class Sphere {
     return size(q) - vselect(q < V(T(0)), vmax(beyond, floor), floor);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b) const {
+  [[nodiscard]] HCL_INLINE GramDist<V> dist_at(const V& q, const V* a, const V* b,
+                                               const V& k = V(T(1))) const {
     const V zero = V(T(0)), one = V(T(1)), p = vmin(size(q), one);
-    const V inv = one / vsqrt(V(c_));
+    const V inv = k / vsqrt(V(c_));
     const V half = V(T(2)) * inv * vasin(vsqrt(p));
     const V d = vselect(q < zero, V(V(T(3.141592653589793238)) * inv - half), half);
     V by_q = inv / vsqrt(p * (one - p));
@@ -207,7 +208,7 @@ class Sphere {
     // With a = |x|, b = |y|, and Q by n_a: -((a-b)/(2b) + Q)/(2a^2).
     const V half_by = V(T(-0.5)) * by_q, whole = vselect(q < zero, V(one - p), p);
     const V gap = V(T(0.5)) * detail::gram_gap(a + 2, b + 2);
-    return {d, V(T(0.25)) * by_q * (a[4] * b[4]),
+    return {vcopy(d), V(T(0.25)) * by_q * (a[4] * b[4]),
             half_by * (whole + gap * b[4]) * (a[4] * a[4]),
             half_by * (whole - gap * a[4]) * (b[4] * b[4]), d * V(T(-0.5) / c_)};
   }

@@ -104,8 +104,8 @@ void dense_distances_vjp(const char* where, const D& minus, BatchIn<typename D::
     const auto upstream = [&](const Tile<T>& t, int thread) {
       T* const w = scratch + thread * area;
       copy_upstream(t, g, self, w);
-      return [w, t](const V&, Index i, Index j) {
-        return vload<V>(w + (i - t.i0) * tile_size + (j - t.j0));
+      return [w](Index i) {
+        return [row = w + i * tile_size](const V&, Index j) { return vload<V>(row + j); };
       };
     };
     gc += T(tiles.backward(upstream, gx, gy).by_c);

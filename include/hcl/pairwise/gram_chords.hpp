@@ -92,8 +92,7 @@ class GramChords {
   }
 
   /// Adds the lanes whose margin is not > 0 to the list.
-  static HCL_INLINE void note(const Tile<T>& t, List& list, const V& margin, Index i,
-                              Index j) {
+  static HCL_INLINE void note(Tile<T> t, List& list, const V& margin, Index i, Index j) {
     T m[std::size_t(step)];
     vstore(m, margin);
     const Index from = t.diagonal ? i + 1 : 0;
@@ -106,21 +105,23 @@ class GramChords {
   }
 
   /// The chords of a tile, and the list of those from rows.
-  void fill(const Tile<T>& t, T* q, List& list, int thread) const {
+  void fill(const Tile<T>& tile, T* q, List& list, int thread) const {
+    const Tile<T> t = tile;
     if constexpr (tiled) {
       const S s = s_;  // a copy, whose numbers no store can change
+      const auto rows = x_.numbers(t.i0), columns = y_.numbers(t.j0);
       gram_tile(x_, x_.block_of(t.i0), y_, y_.block_of(t.j0), panels(thread), q);
       for (Index i = 0; i < t.rows; ++i) {
-        const auto a = x_.template broadcast<V>(t.i0 + i);
+        const auto a = rows.template broadcast<V>(i);
         for (Index j = 0; j < t.cols; j += step) {
-          const auto b = y_.template load<V>(t.j0 + j);
+          const auto b = columns.template load<V>(j);
           T* const at = q + i * tile_size + j;
           const auto chord = s.gram_chord(vload<V>(at), a.data(), b.data());
 #pragma GCC unroll 4
           for (std::size_t k = 0; k < chords; ++k)
             vstore(at + Index(k) * tile_area, chord[k]);
           const V margin = s.gram_margin(chord.data(), a.data(), b.data());
-          if (vany(!(margin > V(T(0))))) note(t, list, margin, i, j);
+          if (!vall(margin > V(T(0)))) note(t, list, margin, i, j);
         }
       }
       if (t.diagonal)  // of no use, but read: no square root of a negative rounding error
@@ -136,10 +137,11 @@ class GramChords {
   /// Whether some of the listed pairs are too close for a gradient by products.
   bool some_are_close(const Tile<T>& t, const T* q, const List& list) const {
     if constexpr (reaches) {
+      const auto rows = x_.numbers(t.i0), columns = y_.numbers(t.j0);
       for (Index f = 0; f < list.count; ++f) {
         const Index at = list.at[f];
-        const auto a = x_.template broadcast<T>(t.i0 + at / tile_size);
-        const auto b = y_.template load<T>(t.j0 + at % tile_size);
+        const auto a = rows.template broadcast<T>(at / tile_size);
+        const auto b = columns.template load<T>(at % tile_size);
         if (!(pull_margin<T>(s_, q + at, a.data(), b.data()) > T(0))) return true;
       }
       return false;
@@ -203,25 +205,51 @@ class GramChords {
       for (Index l = 0; l < p.count; ++l) tile[p.j[l] * tile_size + p.i[l]] = U(lane[l]);
   }
 
+  /// f(j, logit) for the lanes of a row from its chords. Roots of all lanes first, then
+  /// the rest: short chains of operations, of which a processor overlaps more than of
+  /// long ones.
+  template <class A, class Numbers, class F>
+  static HCL_INLINE void logits_of_row(const S& s, const V& scale, Index cols, const T* q,
+                                       const A& a, const Numbers& columns, const F& f) {
+    if constexpr (has_root) {
+      alignas(64) T root[tile_size];
+      for (Index j = 0; j < cols; j += step)
+        vstore(root + j, s.root_at(load_chords<V>(q + j).data()));
+      for (Index j = 0; j < cols; j += step) {
+        const auto b = columns.template load<V>(j);
+        const auto chord = load_chords<V>(q + j);
+        f(j, s.logit_from(vload<V>(root + j), chord.data(), a.data(), b.data(), scale));
+      }
+    } else {
+      for (Index j = 0; j < cols; j += step) {
+        const auto b = columns.template load<V>(j);
+        const auto chord = load_chords<V>(q + j);
+        f(j, s.logit_at(chord.data(), a.data(), b.data(), scale));
+      }
+    }
+  }
+
   /// l of every lane; under Exact from double.
-  void similarities(const Tile<T>& t, const T* q, const List& list) const {
+  void similarities(const Tile<T>& tile, const T* q, const List& list) const {
+    const Tile<T> t = tile;
     if constexpr (tiled) {
       const S s = s_;
+      const V scale(scale_);
+      const auto rows = x_.numbers(t.i0), columns = y_.numbers(t.j0);
       for (Index i = 0; i < t.rows; ++i) {
-        const auto a = x_.template broadcast<V>(t.i0 + i);
-        for (Index j = 0; j < t.cols; j += step) {
-          const auto b = y_.template load<V>(t.j0 + j);
-          const auto chord = load_chords<V>(q + i * tile_size + j);
-          vstore(t.l + i * tile_size + j,
-                 s.logit_at(chord.data(), a.data(), b.data()).s * V(scale_));
-        }
+        T* const l = t.l + i * tile_size;
+        logits_of_row(s, scale, t.cols, q + i * tile_size, rows.template broadcast<V>(i),
+                      columns, [l](Index j, const GramLogit<V>& p) HCL_INLINE_LAMBDA {
+                        vstore(l + j, p.s);
+                      });
       }
       if constexpr (exact) {
         const auto wide = s_.wide();
         for (Index f = 0; f < list.count; f += wide_step) {
           const auto p = gather(t, q, list, f);
-          const D l = wide.logit_at(p.q.data(), p.a.data(), p.b.data()).s;
-          scatter(t, p, D(l * D(double(scale_))), t.l);
+          const D l =
+              wide.logit_at(p.q.data(), p.a.data(), p.b.data(), D(double(scale_))).s;
+          scatter(t, p, l, t.l);
         }
       }
     } else {
@@ -258,6 +286,10 @@ class GramChords {
   std::size_t wide_size() const {
     return std::size_t(tile_area + 2 * tile_size * x_.rows().cols());
   }
+
+  static constexpr bool has_root = requires(const S& s, const T* q) {
+    s.logit_from(s.root_at(q), q, q, q, *q);
+  };
 
   /// Whether products reach any of the pairs that gram_margin sent to their rows.
   static constexpr bool reaches = [] {
@@ -296,7 +328,7 @@ class GramChords {
         for (std::size_t k = 0; k < chords; ++k)
           scatter(t, p, chord[k], q + Index(k) * tile_area);
         const D margin = wide.diff_margin(chord.data(), p.a.data(), p.b.data());
-        if (vany(!(margin > D(0.0)))) last_resort(t, q, p, margin);
+        if (!vall(margin > D(0.0))) last_resort(t, q, p, margin);
       }
     }
   }

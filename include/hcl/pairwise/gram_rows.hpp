@@ -170,20 +170,31 @@ class GramRows {
   // Loops of constant length over vectors are told to unroll: -O2 leaves them rolled and
   // the vectors in memory, and a loss then takes a third longer.
 
-  /// The numbers of one row on all lanes, or those of consecutive rows.
-  template <class V>
-  HCL_INLINE std::array<V, std::size_t(stats)> broadcast(Index i) const {
-    std::array<V, std::size_t(stats)> a{};
+  /// The numbers of rows from one on. By value: a compiler takes a store of lanes for a
+  /// change of any member, and would fetch the pointers anew for every vector.
+  struct Numbers {
+    std::array<const T*, std::size_t(stats)> at;
+    /// Those of row i on all lanes, or of the rows from j on.
+    template <class V>
+    HCL_INLINE std::array<V, std::size_t(stats)> broadcast(Index i) const {
+      std::array<V, std::size_t(stats)> a{};
 #pragma GCC unroll 16
-    for (std::size_t k = 0; k < a.size(); ++k) a[k] = V(stat_[k][i]);
-    return a;
-  }
-  template <class V>
-  HCL_INLINE std::array<V, std::size_t(stats)> load(Index j) const {
-    std::array<V, std::size_t(stats)> a{};
+      for (std::size_t k = 0; k < a.size(); ++k) a[k] = V(at[k][i]);
+      return a;
+    }
+    template <class V>
+    HCL_INLINE std::array<V, std::size_t(stats)> load(Index j) const {
+      std::array<V, std::size_t(stats)> a{};
 #pragma GCC unroll 16
-    for (std::size_t k = 0; k < a.size(); ++k) a[k] = vload<V>(stat_[k] + j);
-    return a;
+      for (std::size_t k = 0; k < a.size(); ++k) a[k] = vload<V>(at[k] + j);
+      return a;
+    }
+  };
+  HCL_INLINE Numbers numbers(Index first) const {
+    Numbers n{};
+#pragma GCC unroll 16
+    for (std::size_t k = 0; k < n.at.size(); ++k) n.at[k] = stat_[k] + first;
+    return n;
   }
 
   /// The numbers of rows about 0, in double.

@@ -84,9 +84,9 @@ class GramTiles {
   }
 
   /// Adds sum_ij weight_ij dl_ij/d(row) to gx and gy, which are one for a batch against
-  /// itself. weights(tile, thread) is a function whose value for (l, i, j) is dL/dl of
-  /// row i and the lanes j, j+1, ...; for a batch against itself it is symmetric and
-  /// counts a pair {i, j} once. Needs no forward(), but then keeps nothing.
+  /// itself. weights(tile, thread)(i) is a function whose value for (l, j) is dL/dl of
+  /// row i of the tile and its columns j, j+1, ...; for a batch against itself it is
+  /// symmetric and counts a pair {i, j} once. Needs no forward(), but then keeps nothing.
   template <class Weights>
   TileSums backward(const Weights& weights, BatchOut<T> gx, BatchOut<T> gy) {
     begin_row_sums(x_, gx, row_x_);
@@ -103,13 +103,13 @@ class GramTiles {
         T* const q = chords_at(slot, thread);
         List list{lists_ + thread * tile_area};
         if (!kept(slot)) pairs_.fill(tile, q, list, thread);
-        const auto weight = weights(tile, thread);
+        const auto row_weights = weights(tile, thread);
         if constexpr (tiled && !exact) {
           const bool close =
               kept(slot) ? listed_[slot].close : pairs_.some_are_close(tile, q, list);
-          pull(tile, q, close, weight, thread, to, sums_[p]);
+          pull(tile, q, close, row_weights, thread, to, sums_[p]);
         } else {
-          pull_rows(tile, q, weight, thread, to, sums_[p]);
+          pull_rows(tile, q, row_weights, thread, to, sums_[p]);
         }
       });
       for (Index p = 0; p < n; ++p)
@@ -177,7 +177,7 @@ class GramTiles {
     for (std::size_t j = 0; j < n.size(); ++j) n[j] = T(int(j));
     return n;
   }();
-  static HCL_INLINE auto no_pair(const Tile<T>& t, Index i, Index j) {
+  static HCL_INLINE auto no_pair(Tile<T> t, Index i, Index j) {
     const V column = vload<V>(column_numbers.data() + j);
     auto none = column >= V(T(t.cols));
     if (t.diagonal) none = none || column == V(T(i));
@@ -187,57 +187,61 @@ class GramTiles {
   /// The gradients of a tile from its chords; `some` if pairs of it are to be pulled by
   /// their rows.
   template <class Weight>
-  void pull(const Tile<T>& t, T* q, bool some, const Weight& weight, int thread,
+  void pull(const Tile<T>& tile, T* q, bool some, const Weight& row_weights, int thread,
             const PulledRows<T>& to, TileSums& sums) {
+    const Tile<T> t = tile;
     const S s = s_;
+    const auto rows = x_.numbers(t.i0), columns = y_.numbers(t.j0);
     const bool guarded = some || t.diagonal || t.cols < t.width();
     T* const w = weights_ + thread * tile_area;
     List list{lists_ + thread * tile_area};
     ColumnSums column;
     struct {
-      alignas(64) T g[tile_size], na[tile_size], nb[tile_size], c[tile_size];
-    } by;  // derivatives of a row of logits
+      alignas(64) T weight[tile_size], g[tile_size], na[tile_size], nb[tile_size],
+          c[tile_size];
+    } by;  // dL/dl of a row, and the derivatives of l
     const V zero(T(0)), scale(scale_);
     V l_sum(T(0)), c_sum(T(0));
     double by_l = 0, by_c = 0;
     for (Index i = 0; i < t.rows; ++i) {
       V row_by_n(T(0)), row_h(T(0)), row_own(T(0)), row_radial(T(0));
-      // Logits of the row first, then weights: two short chains of operations, of which a
-      // processor overlaps more than of one long one.
-      const auto a = x_.template broadcast<V>(t.i0 + i);
+      const auto a = rows.template broadcast<V>(i);
+      T* const row = t.l + i * tile_size;
+      Chords::logits_of_row(s, scale, t.cols, q + i * tile_size, a, columns,
+                            [&](Index j, const GramLogit<V>& p) HCL_INLINE_LAMBDA {
+                              vstore(row + j, p.s);
+                              vstore(by.g + j, p.dg), vstore(by.na + j, p.dna);
+                              vstore(by.nb + j, p.dnb), vstore(by.c + j, p.dc);
+                            });
+      const auto weight = row_weights(i);
+      for (Index j = 0; j < t.cols; j += step)
+        vstore(by.weight + j, weight(vload<V>(row + j), j));
       for (Index j = 0; j < t.cols; j += step) {
-        const auto b = y_.template load<V>(t.j0 + j);
-        const auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
-        const auto p = s.logit_at(chord.data(), a.data(), b.data());
-        vstore(t.l + i * tile_size + j, V(p.s * scale));
-        vstore(by.g + j, p.dg), vstore(by.na + j, p.dna);
-        vstore(by.nb + j, p.dnb), vstore(by.c + j, p.dc);
-      }
-      for (Index j = 0; j < t.cols; j += step) {
-        T* const at = t.l + i * tile_size + j;
-        const auto b = y_.template load<V>(t.j0 + j);
-        const V l = vload<V>(at), v = weight(l, t.i0 + i, t.j0 + j), u = v * scale;
-        V vl = v * l;
-        V g = u * vload<V>(by.g + j), na = u * vload<V>(by.na + j),
-          nb = u * vload<V>(by.nb + j), c = u * vload<V>(by.c + j);
+        const auto b = columns.template load<V>(j);
+        const V l = vload<V>(row + j), v = vload<V>(by.weight + j);
+        V g = v * vload<V>(by.g + j), na = v * vload<V>(by.na + j),
+          nb = v * vload<V>(by.nb + j);
         if (guarded) {
           auto drop = no_pair(t, i, j);
-          vl = vselect(drop, zero, vl);
+          l_sum = l_sum + vselect(drop, zero, V(v * l));
           if (some) {
             // From the chords as they are now, kept or not: so the same pairs are listed.
             const V margin = Chords::template pull_margin<V>(s, q + i * tile_size + j,
                                                              a.data(), b.data());
-            if (const auto lost = !(margin > zero); vany(lost)) {
+            if (const auto fit = margin > zero; !vall(fit)) {
               Chords::note(t, list, margin, i, j);
-              vstore(w + i * tile_size + j, u);
-              drop = drop || lost;
+              vstore(w + i * tile_size + j, V(v * scale));
+              drop = drop || !fit;
             }
           }
-          g = vselect(drop, zero, g), c = vselect(drop, zero, c);
+          g = vselect(drop, zero, g);
           na = vselect(drop, zero, na), nb = vselect(drop, zero, nb);
+          c_sum = c_sum + vselect(drop, zero, V(v * vload<V>(by.c + j)));
+        } else {
+          l_sum = vfma(v, l, l_sum), c_sum = vfma(v, vload<V>(by.c + j), c_sum);
         }
-        vstore(at, g);  // dL/dg takes the logit's place.
-        l_sum = l_sum + vl, c_sum = c_sum + c, row_by_n = row_by_n + na;
+        vstore(row + j, g);  // dL/dg takes the logit's place.
+        row_by_n = row_by_n + na;
         vstore(column.by_n + j, vload<V>(column.by_n + j) + nb);
         if constexpr (by_differences) {
           row_h = row_h + g;
@@ -274,7 +278,7 @@ class GramTiles {
 
   /// The gradients of a tile with every pair from its rows.
   template <class Weight>
-  void pull_rows(const Tile<T>& t, const T* q, const Weight& weight, int thread,
+  void pull_rows(const Tile<T>& t, const T* q, const Weight& row_weights, int thread,
                  const PulledRows<T>& to, TileSums& sums) {
     T* const w = weights_ + thread * tile_area;
     List list{lists_ + thread * tile_area};
@@ -283,8 +287,9 @@ class GramTiles {
     double by_l = 0, by_c = 0;
     for (Index i = 0; i < t.rows; ++i) {
       V l_sum(T(0));
+      const auto weight = row_weights(i);
       for (Index j = 0; j < t.cols; j += step) {
-        const V l = vload<V>(t.l + i * tile_size + j), v = weight(l, t.i0 + i, t.j0 + j);
+        const V l = vload<V>(t.l + i * tile_size + j), v = weight(l, j);
         l_sum = l_sum + vselect(no_pair(t, i, j), V(T(0)), V(v * l));
         vstore(w + i * tile_size + j, V(v * V(scale_)));
       }

@@ -30,7 +30,7 @@ class RowGradients {
       const auto wide = s_.wide();
       for (Index f = 0; f < list.count; f += wide_step) {
         const auto p = pairs_.gather(t, q, list, f);
-        const auto k = wide.logit_at(p.q.data(), p.a.data(), p.b.data());
+        const auto k = wide.logit_at(p.q.data(), p.a.data(), p.b.data(), D(1.0));
         double dg[std::size_t(wide_step)], dna[std::size_t(wide_step)],
             dnb[std::size_t(wide_step)], dc[std::size_t(wide_step)];
         vstore(dg, k.dg), vstore(dna, k.dna), vstore(dnb, k.dnb), vstore(dc, k.dc);
@@ -72,7 +72,7 @@ class RowGradients {
     std::fill_n(h, tile_area, 0.0);
     for (Index f = 0; f < list.count; f += wide_step) {
       const auto p = pairs_.gather(t, q, list, f);
-      auto k = wide.logit_at(p.q.data(), p.a.data(), p.b.data());
+      auto k = wide.logit_at(p.q.data(), p.a.data(), p.b.data(), D(1.0));
       if constexpr (by_differences) {  // now at fixed g
         const D half = D(0.5) * k.dg;
         k.dna = k.dna - half, k.dnb = k.dnb - half;

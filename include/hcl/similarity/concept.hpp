@@ -27,19 +27,20 @@ concept Similarity = std::copyable<S> &&
   s.check_row("", "", Index{0}, x, 0.0);
 };
 
-/// A similarity on lanes V: value and derivatives. dg is that by g = <x, y>, at fixed
-/// |x|^2 and |y|^2; dna, dnb are those by n_a = |x|^2, n_b = |y|^2, at fixed |x - y|^2 if
-/// it is one by differences, at fixed g otherwise; dc is that by c.
+/// k s on lanes V of a similarity s, and its derivatives. dg is that by g = <x, y>, at
+/// fixed |x|^2 and |y|^2; dna, dnb are those by n_a = |x|^2, n_b = |y|^2, at fixed |x -
+/// y|^2 if it is one by differences, at fixed g otherwise; dc is that by c.
 template <class V>
 struct GramLogit {
   V s, dg, dna, dnb, dc;
 };
 
 /// A similarity that runs on the tiled kernel. The members are those of GramMetric, with
-/// s in place of d and with `chords` numbers for a pair in place of one Q. If it is one
-/// by_differences, of |x - y|^2 and numbers of the two rows, it takes a Gram matrix of
-/// rows less any centre m; otherwise m is 0. `own`, and `radial` with `trusts_radial`, if
-/// there are any, are those of the metric.
+/// logit_at, k s, in place of dist_at, k d, and with `chords` numbers for a pair in place
+/// of one Q. If it is one by_differences, of |x - y|^2 and numbers of the two rows, it
+/// takes a Gram matrix of rows less any centre m; otherwise m is 0. `own`, `radial`
+/// with `trusts_radial`, and `root_at` with `logit_from`, if there are any, are those of
+/// the metric.
 template <class S>
 concept GramSimilarity = Similarity<S> &&
     requires(const S& s, Point<typename S::Scalar> x, typename S::Scalar g,
@@ -60,11 +61,18 @@ concept GramSimilarity = Similarity<S> &&
     s.diff_chord(g, a, a)
     } -> std::same_as<std::array<typename S::Scalar, std::size_t(S::chords)>>;
   { s.diff_margin(a, a, a) } -> std::same_as<typename S::Scalar>;
-  { s.logit_at(a, a, a) } -> std::same_as<GramLogit<typename S::Scalar>>;
+  { s.logit_at(a, a, a, g) } -> std::same_as<GramLogit<typename S::Scalar>>;
   { s.wide() } -> Similarity;
 };
 
 namespace detail {
+
+/// A metric whose dist_at comes in two halves.
+template <class M>
+concept HasRoot = GramMetric<M> &&
+    requires(const M& m, const ScalarOf<M>& q, const ScalarOf<M>* a) {
+  m.dist_from(m.root_at(q), q, a, a, q);
+};
 
 template <class M>
 constexpr int row_size_of() {
@@ -156,6 +164,10 @@ class MetricChord {
   [[nodiscard]] HCL_INLINE V diff_margin(const V* q, const V* a,
                                          const V* b) const requires GramMetric<M> {
     return metric_.diff_margin(*q, a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE V root_at(const V* q) const requires HasRoot<M> {
+    return metric_.root_at(*q);
   }
   template <class V>
   [[nodiscard]] HCL_INLINE V own(const V* a, const V* b) const

@@ -55,10 +55,11 @@ class Cosine : public detail::InnerChord<typename M::Scalar> {
     return Cosine<decltype(metric_.wide())>{metric_.wide()};
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a,
-                                                 const V* b) const {
-    const V r = a[1] * b[1], s = *g * r, half(Scalar(-0.5));
-    return {s, r, half * s * a[1] * a[1], half * s * b[1] * b[1], V(Scalar(0))};
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a, const V* b,
+                                                 const V& k) const {
+    const V r = k * V(a[1] * b[1]), s = *g * r, half(Scalar(-0.5));
+    return {vcopy(s), vcopy(r), half * s * a[1] * a[1], half * s * b[1] * b[1],
+            V(Scalar(0))};
   }
 
  private:

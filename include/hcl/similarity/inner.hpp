@@ -35,9 +35,10 @@ class CoordinateInner : public InnerChord<typename M::Scalar> {
   }
   [[nodiscard]] std::array<double, 1> row_stat(const RowNorms& r) const { return {r.n}; }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V*, const V*) const {
-    const V zero(Scalar(0)), one(Scalar(1));
-    return {*g, one, zero, zero, zero};
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V*, const V*,
+                                                 const V& k) const {
+    const V zero(Scalar(0));
+    return {k * *g, k, zero, zero, zero};
   }
 
  private:
@@ -99,11 +100,12 @@ class Inner<Sphere<T>> : public detail::InnerChord<T> {
   }
   [[nodiscard]] auto wide() const { return Inner<Sphere<Wide<T>>>{metric().wide()}; }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a,
-                                                 const V* b) const {
-    const auto k = cosine_.logit_at(g, a, b);
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a, const V* b,
+                                                 const V& k) const {
     const V r(T(1) / metric().c());
-    return {k.s * r, k.dg * r, k.dna * r, k.dnb * r, -k.s * r * r};
+    auto by = cosine_.logit_at(g, a, b, V(k * r));
+    by.dc = V(V(T(0)) - r) * by.s;
+    return by;
   }
 
  private:
@@ -136,11 +138,11 @@ class Inner<Lorentz<T>> : public detail::MetricChord<Lorentz<T>> {
   }
   [[nodiscard]] auto wide() const { return Inner<Lorentz<Wide<T>>>{metric().wide()}; }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a,
-                                                 const V* b) const {
-    const V half(T(0.5)), dt = detail::gram_gap(a + 2, b + 2);
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a, const V* b,
+                                                 const V& k) const {
+    const V half = V(T(0.5)) * k, dt = detail::gram_gap(a + 2, b + 2);
     const V e = V(T(1) / metric().c()) * dt;
-    return {V(T(-2)) * *q, V(T(1)), half * dt * a[4], -half * dt * b[4],
+    return {V(T(-2)) * k * *q, k, half * dt * a[4], V(V(T(-0.5)) * k) * dt * b[4],
             half * (e * a[4]) * (e * b[4])};
   }
 

@@ -24,9 +24,20 @@ class NegDist : public detail::MetricChord<M> {
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(
-      const V* q, const V* a, const V* b) const requires GramMetric<M> {
-    const auto d = metric().dist_at(*q, a, b);
-    return {-d.d, V(Scalar(2)) * d.dd2, -d.dna, -d.dnb, -d.dc};
+      const V* q, const V* a, const V* b, const V& k) const requires GramMetric<M> {
+    return logit(metric().dist_at(*q, a, b, V(V(Scalar(0)) - k)));
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_from(
+      const V& root, const V* q, const V* a, const V* b,
+      const V& k) const requires detail::HasRoot<M> {
+    return logit(metric().dist_from(root, *q, a, b, V(V(Scalar(0)) - k)));
+  }
+
+ private:
+  template <class V>
+  static HCL_INLINE GramLogit<V> logit(const GramDist<V>& d) {
+    return {vcopy(d.d), V(Scalar(-2)) * d.dd2, vcopy(d.dna), vcopy(d.dnb), vcopy(d.dc)};
   }
 };
 
@@ -51,10 +62,11 @@ class NegDist2 : public detail::MetricChord<M> {
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(
-      const V* q, const V* a, const V* b) const requires GramMetric<M> {
+      const V* q, const V* a, const V* b, const V& k) const requires GramMetric<M> {
     const auto d = metric().dist_at(*q, a, b);
-    const V f = V(Scalar(-2)) * d.d;
-    return {-d.d * d.d, V(Scalar(-2)) * f * d.dd2, f * d.dna, f * d.dnb, f * d.dc};
+    const V f = V(Scalar(-2)) * k * d.d;
+    return {V(Scalar(0.5)) * f * d.d, V(Scalar(-2)) * f * d.dd2, f * d.dna, f * d.dnb,
+            f * d.dc};
   }
 };
 

@@ -107,14 +107,12 @@ class WeightedSum {
                 s2_.diff_margin(q + S1::chords, a + S1::row_size, b + S1::row_size));
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a, const V* b) const
-      requires(tiled) {
-    const V k1(p_), k2(q_);
-    const auto u = same_terms(s1_, s1_.logit_at(q, a, b));
-    const auto v =
-        same_terms(s2_, s2_.logit_at(q + S1::chords, a + S1::row_size, b + S1::row_size));
-    return {k1 * u.s + k2 * v.s, k1 * u.dg + k2 * v.dg, k1 * u.dna + k2 * v.dna,
-            k1 * u.dnb + k2 * v.dnb, k1 * u.dc + k2 * v.dc};
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a, const V* b,
+                                                 const V& k) const requires(tiled) {
+    const auto u = same_terms(s1_, s1_.logit_at(q, a, b, V(k * V(p_))));
+    const auto v = same_terms(s2_, s2_.logit_at(q + S1::chords, a + S1::row_size,
+                                                b + S1::row_size, V(k * V(q_))));
+    return {u.s + v.s, u.dg + v.dg, u.dna + v.dna, u.dnb + v.dnb, u.dc + v.dc};
   }
 
  private:

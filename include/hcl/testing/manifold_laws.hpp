@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <vector>
@@ -239,6 +240,12 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
                   m.diff_chord(diff2<double>(x, y), a.data(), b.data()), q, 1e-6);
       const GramDist<double> d = m.dist_at(q, a.data(), b.data());
       w.compare("dist_at = dist", i, j, d.d, m.dist(x, y), 0.01);
+      const double k = -2.5;
+      const GramDist<double> many = m.dist_at(q, a.data(), b.data(), k);
+      const double got[] = {many.d, many.dd2, many.dna, many.dnb, many.dc};
+      const double one[] = {d.d, d.dd2, d.dna, d.dnb, d.dc};
+      for (std::size_t e = 0; e < std::size(one); ++e)
+        w.compare("dist_at by k", i, j, got[e], k * one[e], 0.01 * std::abs(k * one[e]));
       std::vector<double> gx(dim, 0.0), gy(dim, 0.0);
       double gc = 0;
       m.dist_vjp(x, y, 1, gx, gy, gc);
