@@ -84,8 +84,9 @@ inline constexpr T gram_reach = T(64);
 ///   root_at(q), dist_from(root, q, a, b, k)  only where dist_at begins with a long
 ///                   root: the two halves of it, which many pairs take one after another;
 ///   own(a, b)       only where it cancels: 1 + dna/dd2;
-///   radial(q, a, b) only where the metric at x_a enlarges what is along x_a, and with
-///                   it the rounding errors of a gradient: <x_a, own x_a - x_b>, which
+///   radial(q, a, b) only where the metric at a row enlarges what is along it, and with
+///                   it the rounding errors of a gradient: <x_a, own x_a - x_b> and the
+///                   same of b, which
 ///                   counts for rows with trusts_radial(|x_a|^2);
 ///   wide()          the same geometry over Wide<T>;
 ///   check_row       throws std::invalid_argument naming argument, row and value for a

@@ -208,11 +208,14 @@ class Lorentz {
   [[nodiscard]] HCL_INLINE V own(const V* a, const V* b) const {
     return b[7] * a[4];
   }
-  /// 2Q + (t_a-t_b)/(c t_a): as a sum over coordinates it would lose cosh r times more.
+  /// 2Q + (t_a-t_b)/(c t_a) and the same of b: as a sum over coordinates it would lose
+  /// cosh r times more.
   template <class V>
-  [[nodiscard]] HCL_INLINE V radial(const V& q, const V* a, const V* b) const {
-    const V dt = detail::gram_gap(a + 2, b + 2);
-    return vfma(V(T(2)), q, V(V(T(1) / c_) * (dt * a[4])));
+  [[nodiscard]] HCL_INLINE std::array<V, 2> radial(const V& q, const V* a,
+                                                   const V* b) const {
+    const V two(T(2)), dt = detail::gram_gap(a + 2, b + 2), inv = V(T(1) / c_);
+    return {vfma(two, q, V(dt * V(inv * a[4]))),
+            vfma(two, q, V(dt * V((V(T(0)) - inv) * b[4])))};
   }
   /// cosh r > 2: nearer to the origin the two parts of radial() cancel.
   [[nodiscard]] bool trusts_radial(double n) const { return double(c_) * n > 3; }

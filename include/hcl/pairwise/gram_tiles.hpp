@@ -254,9 +254,9 @@ class GramTiles {
         }
         if constexpr (has_radial) {
           const auto chord = Chords::template load_chords<V>(q + i * tile_size + j);
-          row_radial = vfma(g, s.radial(chord.data(), a.data(), b.data()), row_radial);
-          vstore(column.radial + j, vfma(g, s.radial(chord.data(), b.data(), a.data()),
-                                         vload<V>(column.radial + j)));
+          const auto along = s.radial(chord.data(), a.data(), b.data());
+          row_radial = vfma(g, along[0], row_radial);
+          vstore(column.radial + j, vfma(g, along[1], vload<V>(column.radial + j)));
         }
       }
       row_x_[t.i0 + i].by_n += double(vsum(row_by_n));

@@ -137,9 +137,8 @@ class RowGradients {
   Radial radial_of(const typename Chords::WidePairs& p) const {
     Radial r{};
     if constexpr (has_radial) {
-      const auto wide = s_.wide();
-      vstore(r.x, D(wide.radial(p.q.data(), p.a.data(), p.b.data())));
-      vstore(r.y, D(wide.radial(p.q.data(), p.b.data(), p.a.data())));
+      const auto along = s_.wide().radial(p.q.data(), p.a.data(), p.b.data());
+      vstore(r.x, along[0]), vstore(r.y, along[1]);
     }
     return r;
   }

@@ -175,7 +175,8 @@ class MetricChord {
     return metric_.own(a, b);
   }
   template <class V>
-  [[nodiscard]] HCL_INLINE V radial(const V* q, const V* a, const V* b) const
+  [[nodiscard]] HCL_INLINE std::array<V, 2> radial(const V* q, const V* a,
+                                                   const V* b) const
       requires(GramMetric<M>&& requires(const M& m) { m.radial(*q, a, b); }) {
     return metric_.radial(*q, a, b);
   }

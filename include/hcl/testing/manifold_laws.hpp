@@ -240,12 +240,13 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
                   m.diff_chord(diff2<double>(x, y), a.data(), b.data()), q, 1e-6);
       const GramDist<double> d = m.dist_at(q, a.data(), b.data());
       w.compare("dist_at = dist", i, j, d.d, m.dist(x, y), 0.01);
-      const double k = -2.5;
-      const GramDist<double> many = m.dist_at(q, a.data(), b.data(), k);
+      const double factor = -2.5;
+      const GramDist<double> many = m.dist_at(q, a.data(), b.data(), factor);
       const double got[] = {many.d, many.dd2, many.dna, many.dnb, many.dc};
       const double one[] = {d.d, d.dd2, d.dna, d.dnb, d.dc};
       for (std::size_t e = 0; e < std::size(one); ++e)
-        w.compare("dist_at by k", i, j, got[e], k * one[e], 0.01 * std::abs(k * one[e]));
+        w.compare("dist_at by k", i, j, got[e], factor * one[e],
+                  0.01 * std::abs(factor * one[e]));
       std::vector<double> gx(dim, 0.0), gy(dim, 0.0);
       double gc = 0;
       m.dist_vjp(x, y, 1, gx, gy, gc);
@@ -255,10 +256,12 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
           w.compare("own = 1 + dna/dd2", i, j, m.own(a.data(), b.data()),
                     1 + d.dna / d.dd2);
       if constexpr (requires { m.radial(q, a.data(), b.data()); }) {
-        const double own = m.own(a.data(), b.data());
-        const double xx = norm2<double>(x), xy = dot<double>(x, y);
-        w.compare("radial = <x, own x - y>", i, j, m.radial(q, a.data(), b.data()),
-                  own * xx - xy, own * xx + std::abs(xy) + 2 * q);
+        const auto along = m.radial(q, a.data(), b.data());
+        const double own[] = {m.own(a.data(), b.data()), m.own(b.data(), a.data())};
+        const double own_x = own[0] * norm2<double>(x), own_y = own[1] * norm2<double>(y);
+        const double xy = dot<double>(x, y), scale = std::abs(xy) + 2 * q;
+        w.compare("radial = <x, own x - y>", i, j, along[0], own_x - xy, own_x + scale);
+        w.compare("radial = <y, own y - x>", i, j, along[1], own_y - xy, own_y + scale);
       }
       if (!(m.diff_margin(q, a.data(), b.data()) > 0)) continue;
       const double least = std::numeric_limits<double>::min();  // x = y: exactly 0
