@@ -72,15 +72,18 @@ inline constexpr T gram_reach = T(64);
 
 /// A Metric that is a function of the Gram matrix, and so runs on the tiled kernel. It
 /// says its distance in two steps: the chord Q of a pair, in which digits may cancel, and
-/// d as a function of Q, in which none do.
-///   row_stat(norms) what a row contributes to its pairs;
+/// d as a function of Q, in which none do. `On lanes' is a template over V: V is T or a
+/// vector of T, for which core/simd.hpp has vsqrt, vselect and the like; q, k are V, and
+/// a, b the rows' numbers, const V*.
+///   row_stat(norms) the row_size numbers that a row contributes to its pairs;
 ///   chord(x, y)     Q from two points, to the last digits, in Wide<T>;
 ///   gram_chord(g, a, b)   Q on lanes from g = <x_a - m, x_b - m> and the rows' numbers;
 ///   gram_margin(q, a, b)  > 0: that Q, of a g in T, kept its digits;
 ///   diff_chord(d2, a, b)  Q on lanes from d2 = |x_a - x_b|^2, summed by differences;
 ///   diff_margin(q, a, b)  > 0: that Q keeps them in double;
-///   dist_at(q, a, b, k)   k d and its derivatives; those are 0 at q = 0 in double; k is
-///                         1 if it is not given, and the same for many pairs;
+///   dist_at(q, a, b, k)   k d and its derivatives on lanes; those are 0 at q = 0 in
+///                         double; k is any number, 1 if it is not given, and the same
+///                         for many pairs;
 ///   root_at(q), dist_from(root, q, a, b, k)  only where dist_at begins with a long
 ///                   root: the two halves of it, which many pairs take one after another;
 ///   own(a, b)       only where it cancels: 1 + dna/dd2;

@@ -246,7 +246,10 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
       const double one[] = {d.d, d.dd2, d.dna, d.dnb, d.dc};
       for (std::size_t e = 0; e < std::size(one); ++e)
         w.compare("dist_at by k", i, j, got[e], factor * one[e],
-                  0.01 * std::abs(factor * one[e]));
+                  std::numeric_limits<double>::min());
+      if (q == 0)
+        for (const double slope : {d.dd2, d.dna, d.dnb, d.dc})
+          w.compare("derivatives 0 at q = 0", i, j, slope, 0);
       std::vector<double> gx(dim, 0.0), gy(dim, 0.0);
       double gc = 0;
       m.dist_vjp(x, y, 1, gx, gy, gc);
