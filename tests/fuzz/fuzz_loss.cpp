@@ -105,6 +105,7 @@ void check_all(fuzz::Input& in, int loss) {
   if (!(b.c > T(1e-30) && b.c < T(1e30))) return;
   check("NegDist, ball", hcl::NegDist{hcl::PoincareBall<T>(b.c)}, loss, b);
   check("NegDist, Lorentz", hcl::NegDist{hcl::Lorentz<T>(b.c)}, loss, b);
+  check("NegDist, sphere", hcl::NegDist{hcl::Sphere<T>(b.c)}, loss, b);
   check("Inner, sphere", hcl::Inner{hcl::Sphere<T>(b.c)}, loss, b);
 }
 

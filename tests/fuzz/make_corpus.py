@@ -48,6 +48,14 @@ def metric():
              bytes([bit | 2]) + numbers(code, [4, .1, .2, .3, .1, .2, .3, 0, 0, 0]))
         save("metric", f"{code}-opposite",
              bytes([bit | 7]) + numbers(code, [.01] + [.1] * 8 + [-.1] * 8 + [1] * 8))
+        huge, tiny = (1e18, 1e-40) if code == "f" else (1e150, 1e-310)
+        for name, x, y in (
+                ("orthogonal", [.5, 0, 0], [0, .5, 0]), ("poles", [.5, 0, 0], [-.5, 0, 0]),
+                ("rim", [.9999999, 0, 0], [-.9999999, 1e-4, 0]),
+                ("huge", [huge, 0, 0], [-huge, huge, 0]), ("tiny", [tiny, 0, 0], [3 * tiny, 0, 0]),
+                ("nearly-opposite", [1, 0, 0], [-1, tiny, 0])):
+            save("metric", f"{code}-{name}",
+                 bytes([bit | 2]) + numbers(code, [1] + x + y + [0, 1, 1]))
 
 
 def loss():
@@ -66,6 +74,15 @@ def loss():
                  numbers(code, [1, 1]) + bytes(2) + numbers(code, [s, .1, .2, s] * 2))
         save("loss", f"{code}-equal-rows", bytes([bit | 2, 4, 0, 2]) +
              numbers(code, [.5, 4]) + bytes(4) + numbers(code, [.1, .2] * 4))
+        huge, tiny = (1e18, 1e-40) if code == "f" else (1e150, 1e-310)
+        for name, pairs in (("opposite", [1, 0, 0, 1, -1, 0, 0, -1]),
+                            ("opposite-classes", [.9, .1, .8, .2, -.9, -.1, -.8, -.2]),
+                            ("nearly-opposite", [1, 0, 1, tiny, -1, tiny, -1, 0]),
+                            ("unequal", [huge, 0, tiny, 1, 1, 1, 0, huge]),
+                            ("tiny", [0, 0, tiny, 0, 2 * tiny, 0, 0, tiny])):
+            for kind in range(6):
+                save("loss", f"{code}-{name}-{kind}", bytes([bit | kind, 4, 4, 2]) +
+                     numbers(code, [1, 1]) + bytes([0, 0, 1, 1]) + numbers(code, pairs * 2))
         save("loss", f"{code}-label", bytes([bit | 2, 2, 0, 1]) +
              numbers(code, [.5, 4]) + b"\xff\x01" + numbers(code, [.1, .2]))
 

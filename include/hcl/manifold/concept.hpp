@@ -44,6 +44,20 @@ concept Metric = requires(const M& m, Point<ScalarOf<M>> x, const ScalarOf<M>& g
   m.dist_vjp(x, x, g, gx, gx, gc);
 };
 
+namespace detail {
+
+/// The optional constants of GramMetric and GramSimilarity.
+template <class M>
+inline constexpr bool scale_free = requires {
+  requires bool(M::scale_free);
+};
+template <class M>
+inline constexpr bool sharp_differences = requires {
+  requires bool(M::sharp_differences);
+};
+
+}  // namespace detail
+
 /// k d of a pair on lanes V (SIMD or a scalar), with its derivatives by d2 = |x_a -
 /// x_b|^2, by n_a = |x_a|^2 and n_b (through all of the rows' numbers), by c.
 template <class V>
@@ -59,9 +73,10 @@ struct RowNorms {
 
 /// Smallest |x_a - x_b|^2 / (|x_a - m|^2 + |x_b - m|^2), or what takes its place in a
 /// geometry's gram_margin, that a Gram matrix in T may resolve. In float the error of d
-/// is then below 1e-6 with the probability that docs/accuracy.md states.
+/// is then below 1e-6 with the probability that docs/accuracy.md states, in double it is
+/// below 1e-12.
 template <class T>
-inline constexpr T gram_theta = T(1.0 / (1 << 20));
+inline constexpr T gram_theta = T(1.0 / 64);
 template <>
 inline constexpr float gram_theta<float> = 1.0f / 4;
 
@@ -91,9 +106,16 @@ inline constexpr T gram_reach = T(64);
 ///                   it the rounding errors of a gradient: <x_a, own x_a - x_b> and the
 ///                   same of b, which
 ///                   counts for rows with trusts_radial(|x_a|^2);
+///   scale_free      a constant, true where only the directions of rows count: the
+///                   kernel then scales every row by a power of two to a length in
+///                   [1, 2);
+///   sharp_differences  a constant, true where diff_chord and the numbers of the rows
+///                   keep the digits of doubles too, not only those of floats;
 ///   wide()          the same geometry over Wide<T>;
 ///   check_row       throws std::invalid_argument naming argument, row and value for a
 ///                   row that no distance is defined for.
+/// A chord that is not of differences alone, Q - 1 beyond a quarter of the sphere, is
+/// negative.
 /// Laws, for any centre m: dist_at(chord(x, y)) agrees with dist, and 2 dd2 (x-y) +
 /// 2 dna x, 2 dd2 (y-x) + 2 dnb y, dc with dist_vjp; gram_chord agrees with chord
 /// wherever gram_margin > 0, diff_chord wherever diff_margin > 0; own and radial are what

@@ -70,6 +70,7 @@ class Euclidean {
 
   // GramMetric. Q = |x-y|^2/4.
   static constexpr int row_size = 2;
+  static constexpr bool sharp_differences = true;
   /// {n, its rest}, n = |x-m|^2.
   [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {
     return detail::two_parts<T>(r.from_centre);

@@ -187,6 +187,7 @@ class PoincareBall {
 
   // GramMetric. Q = |x-y|^2/((1-c n_a)(1-c n_b)).
   static constexpr int row_size = 4;
+  static constexpr bool sharp_differences = true;
   /// {|x-m|^2, its rest, 1/(1-c n), n/(1-c n)}.
   [[nodiscard]] std::array<double, 4> row_stat(const RowNorms& r) const {
     const auto [whole, rest] = detail::two_parts<T>(r.from_centre);

@@ -60,6 +60,12 @@ class Sphere {
     gc = T(W(gc) - k * W(p.angle * p.angle) / W(c_));
   }
 
+  /// Adds g dcos(theta)/dx = g (y^ - cos(theta) x^)/|x| and the same by y, from the
+  /// differences of the directions.
+  void cosine_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy) const {
+    pair_vjp(Pair(x, y), -W(g), x, y, gx, gy);
+  }
+
   /// cos(r) x + sin(r)/r v, r = sqrt(c)|v|, for v tangent at x.
   void expmap(Point<T> x, Point<T> v, Grad<T> out) const {
     using std::cos;
@@ -156,6 +162,10 @@ class Sphere {
 
   // GramMetric. The chord is Q = sin^2(theta/2) = (|x-y|^2 - (|x|-|y|)^2)/(4|x||y|) up to
   // 1/2, and Q - 1 = -cos^2(theta/2) beyond: the small one of the two keeps its digits.
+  // Beyond 1/2 it is at most -opposite, whatever cancels, so that its sign stays.
+  static constexpr double opposite = 0x1p-126;
+  /// Distances, and all that is made of them, are those of the directions.
+  static constexpr bool scale_free = true;
   static constexpr int row_size = 5;
   /// {|x-m|^2, its rest, |x|, its rest, 1/|x|}.
   [[nodiscard]] std::array<double, 5> row_stat(const RowNorms& r) const {
@@ -172,7 +182,7 @@ class Sphere {
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const {
     const Pair p(x, y);
     const S q = p.diff * p.diff / S(4), rest = p.sum * p.sum / S(4);
-    return q < rest ? W(q) : W(S(0) - rest);
+    return rest < q ? W(S(0) - (rest > S(opposite) ? rest : S(opposite))) : W(q);
   }
   template <class V>
   [[nodiscard]] HCL_INLINE V gram_chord(const V& g, const V* a, const V* b) const {
@@ -186,7 +196,7 @@ class Sphere {
   [[nodiscard]] HCL_INLINE V diff_chord(const V& d2, const V* a, const V* b) const {
     const V gap = detail::gram_gap(a + 2, b + 2);
     const V q = V(T(0.25)) * (d2 - gap * gap) * (a[4] * b[4]);
-    return vselect(q > V(T(0.5)), V(q - V(T(1))), q);
+    return vselect(q > V(T(0.5)), vmin(V(q - V(T(1))), V(T(-opposite))), q);
   }
   template <class V>
   [[nodiscard]] HCL_INLINE V diff_margin(const V& q, const V* a, const V* b) const {
@@ -204,13 +214,21 @@ class Sphere {
     const V d = vselect(q < zero, V(V(T(3.141592653589793238)) * inv - half), half);
     V by_q = inv / vsqrt(p * (one - p));
     if constexpr (sizeof(T) > sizeof(float))
-      by_q = vselect(p * (one - p) > zero, by_q, zero);
-    // With a = |x|, b = |y|, and Q by n_a: -((a-b)/(2b) + Q)/(2a^2).
-    const V half_by = V(T(-0.5)) * by_q, whole = vselect(q < zero, V(one - p), p);
+      by_q = vselect(q > zero || q < V(T(-opposite)), by_q, zero);
+    const auto [dd2, dna, dnb] = by_numbers(by_q, q, a, b);
+    return {vcopy(d), vcopy(dd2), vcopy(dna), vcopy(dnb), d * V(T(-0.5) / c_)};
+  }
+  /// The derivatives by |x-y|^2, n_a and n_b of what has the derivative by_q by Q. With
+  /// a = |x|, b = |y|: dQ/dn_a = -((a-b)/(2b) + Q)/(2a^2).
+  template <class V>
+  [[nodiscard]] static HCL_INLINE std::array<V, 3> by_numbers(const V& by_q, const V& q,
+                                                              const V* a, const V* b) {
+    const V half_by = V(T(-0.5)) * by_q;
+    const V whole = vselect(q < V(T(0)), V(V(T(1)) + q), q);
     const V gap = V(T(0.5)) * detail::gram_gap(a + 2, b + 2);
-    return {vcopy(d), V(T(0.25)) * by_q * (a[4] * b[4]),
+    return {V(T(0.25)) * by_q * (a[4] * b[4]),
             half_by * (whole + gap * b[4]) * (a[4] * a[4]),
-            half_by * (whole - gap * a[4]) * (b[4] * b[4]), d * V(T(-0.5) / c_)};
+            half_by * (whole - gap * a[4]) * (b[4] * b[4])};
   }
 
  private:
@@ -255,8 +273,12 @@ class Sphere {
       HCL_ASSERT(x.size() == y.size() && this->a > S(0) && this->b > S(0));
       diff = detail::root(this->apart2(x, y)) / this->m;
       sum = detail::root(this->together2(x, y)) / this->m;
-      // Parallel rows differ by rounding, in a direction of no meaning.
-      if (diff <= S(4) * S(std::numeric_limits<S>::epsilon())) diff = S(0);
+      // Parallel and opposite rows of unequal lengths differ by rounding, in a direction
+      // of no meaning.
+      const S unequal = this->gap_by_m < S(0) ? S(-this->gap_by_m) : this->gap_by_m;
+      const S least = S(4) * S(std::numeric_limits<S>::epsilon()) * unequal;
+      if (diff <= least) diff = S(0);
+      if (sum <= least) sum = S(0);
       angle = diff == S(0) ? S(0) : S(S(2) * atan2(diff, sum));
       sin_angle = diff * sum / S(2);
     }

@@ -40,6 +40,7 @@ class GramChords {
   using D = Pack<double>;
   static constexpr bool tiled = GramSimilarity<S>;
   static constexpr bool exact = IsExact<S>;
+  static constexpr bool by_differences = detail::by_differences<S>;
   static constexpr std::size_t chords = [] {
     if constexpr (tiled)
       return std::size_t(S::chords);
@@ -48,6 +49,10 @@ class GramChords {
   }();
   static constexpr Index step = lanes<T>, wide_step = lanes<double>;
   static constexpr Index tile_area = tile_size * tile_size;
+  /// Whether a listed pair may go by numbers of its rows in double; otherwise by the rows
+  /// alone.
+  static constexpr bool numbers_are_sharp =
+      sizeof(T) < sizeof(double) || detail::sharp_differences<S>;
 
   GramChords(const S& s, T scale, const GramRows<S>& x, const GramRows<S>& y,
              Workspace& ws)
@@ -68,7 +73,16 @@ class GramChords {
     if constexpr (reaches)
 #pragma GCC unroll 4
       for (V& e : chord) e = e * V(gram_reach<T>);
-    return s.gram_margin(chord.data(), a, b);
+    return at_least(load_chords<V>(q), s.gram_margin(chord.data(), a, b));
+  }
+  /// A margin that is not > 0 either where a chord is too small.
+  template <class V>
+  static HCL_INLINE V at_least(const std::array<V, chords>& chord, V margin) {
+    if constexpr (by_differences)
+#pragma GCC unroll 4
+      for (const V& e : chord)
+        margin = vmin(margin, vmax(e, V(V(T(0)) - e)) - V(detail::least_chord<T>));
+    return margin;
   }
 
   /// Pairs of a tile that are evaluated from their rows; on the diagonal i < j only.
@@ -104,13 +118,34 @@ class GramChords {
       for (Index j = t.diagonal ? i + 1 : 0; j < t.cols; ++j) list.add(i, j);
   }
 
+  /// Whether a listed pair is beyond the numbers of its rows in double, and its value and
+  /// gradient are those of the two rows alone: the square of its distance underflows in
+  /// T, or the rows are so nearly opposite on the sphere that the direction of a gradient
+  /// cancels. Equal rows are not: their numbers give 0.
+  [[nodiscard]] bool is_beyond(const Tile<T>& t, const T* q, Index at) const {
+    if constexpr (by_differences) {
+      for (std::size_t k = 0; k < chords; ++k) {
+        const T v = q[Index(k) * tile_area + at];
+        if (v < T(0) ? v > T(-0x1p-40) : v > T(0) && v < detail::least_chord<T>)
+          return true;
+        if (v == T(0)) {
+          const auto x = row_x(t.i0 + at / tile_size), y = row_y(t.j0 + at % tile_size);
+          return !std::equal(x.begin(), x.end(), y.begin());
+        }
+      }
+    }
+    return false;
+  }
+
   /// The chords of a tile, and the list of those from rows.
   void fill(const Tile<T>& tile, T* q, List& list, int thread) const {
     const Tile<T> t = tile;
     if constexpr (tiled) {
       const S s = s_;  // a copy, whose numbers no store can change
       const auto rows = x_.numbers(t.i0), columns = y_.numbers(t.j0);
-      gram_tile(x_, x_.block_of(t.i0), y_, y_.block_of(t.j0), panels(thread), q);
+      const Index bi = x_.block_of(t.i0), bj = y_.block_of(t.j0);
+      const bool tiny = x_.tiny(bi) && y_.tiny(bj);
+      gram_tile(x_, bi, y_, bj, panels(thread), q);
       for (Index i = 0; i < t.rows; ++i) {
         const auto a = rows.template broadcast<V>(i);
         for (Index j = 0; j < t.cols; j += step) {
@@ -120,7 +155,8 @@ class GramChords {
 #pragma GCC unroll 4
           for (std::size_t k = 0; k < chords; ++k)
             vstore(at + Index(k) * tile_area, chord[k]);
-          const V margin = s.gram_margin(chord.data(), a.data(), b.data());
+          V margin = s.gram_margin(chord.data(), a.data(), b.data());
+          if (tiny) margin = at_least(chord, margin);
           if (!vall(margin > V(T(0)))) note(t, list, margin, i, j);
         }
       }
@@ -252,13 +288,10 @@ class GramChords {
           scatter(t, p, l, t.l);
         }
       }
+      for (Index f = 0; f < list.count; ++f)
+        if (is_beyond(t, q, list.at[f])) logit_of_rows(t, list.at[f]);
     } else {
-      for (Index f = 0; f < list.count; ++f) {
-        const Index i = list.at[f] / tile_size, j = list.at[f] % tile_size;
-        const T s = s_.value(row_x(t.i0 + i), row_y(t.j0 + j));
-        t.l[i * tile_size + j] = s * scale_;
-        if (t.diagonal) t.l[j * tile_size + i] = s * scale_;
-      }
+      for (Index f = 0; f < list.count; ++f) logit_of_rows(t, list.at[f]);
     }
   }
 
@@ -283,6 +316,12 @@ class GramChords {
  private:
   Point<T> row_x(Index i) const { return x_.rows().row(i); }
   Point<T> row_y(Index j) const { return y_.rows().row(j); }
+  void logit_of_rows(const Tile<T>& t, Index at) const {
+    const Index i = at / tile_size, j = at % tile_size;
+    const T s = s_.value(row_x(t.i0 + i), row_y(t.j0 + j)) * scale_;
+    t.l[at] = s;
+    if (t.diagonal) t.l[j * tile_size + i] = s;
+  }
   std::size_t wide_size() const {
     return std::size_t(tile_area + 2 * tile_size * x_.rows().cols());
   }
@@ -293,13 +332,18 @@ class GramChords {
 
   /// Whether products reach any of the pairs that gram_margin sent to their rows.
   static constexpr bool reaches = [] {
-    if constexpr (tiled && sizeof(T) < sizeof(double))
-      return S::by_differences && requires(const S& s) { s.metric(); };
+    if constexpr (sizeof(T) < sizeof(double)) return requires {
+        requires bool(S::reaches);
+      };
     else
       return false;
   }();
   void chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {
     if constexpr (tiled) {
+      if constexpr (!numbers_are_sharp) {
+        for (Index f = 0; f < list.count; ++f) chord_of_rows(t, q, list.at[f]);
+        return;
+      }
       const auto wide = s_.wide();
       double* const all = this->wide(thread);
       if (dense(t, list)) {
@@ -336,14 +380,16 @@ class GramChords {
   void last_resort(const Tile<T>& t, T* q, const WidePairs& p, const D& margin) const {
     double lane[std::size_t(wide_step)];
     vstore(lane, margin);
-    for (Index l = 0; l < p.count; ++l) {
-      if (lane[l] > 0) continue;
-      const auto chord = s_.chord(row_x(t.i0 + p.i[l]), row_y(t.j0 + p.j[l]));
-      for (std::size_t k = 0; k < chords; ++k) {
-        T* const tile = q + Index(k) * tile_area;
-        tile[p.i[l] * tile_size + p.j[l]] = T(chord[k]);
-        if (t.diagonal) tile[p.j[l] * tile_size + p.i[l]] = T(chord[k]);
-      }
+    for (Index l = 0; l < p.count; ++l)
+      if (!(lane[l] > 0)) chord_of_rows(t, q, p.i[l] * tile_size + p.j[l]);
+  }
+  void chord_of_rows(const Tile<T>& t, T* q, Index at) const {
+    const Index i = at / tile_size, j = at % tile_size;
+    const auto chord = s_.chord(row_x(t.i0 + i), row_y(t.j0 + j));
+    for (std::size_t k = 0; k < chords; ++k) {
+      T* const tile = q + Index(k) * tile_area;
+      tile[at] = T(chord[k]);
+      if (t.diagonal) tile[j * tile_size + i] = T(chord[k]);
     }
   }
 

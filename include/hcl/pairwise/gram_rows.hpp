@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 
 #include "hcl/core/coordinates.hpp"
 #include "hcl/core/gemm.hpp"
@@ -44,39 +45,16 @@ double row_norm2(Point<T> x) {
   return double(dot_sum<T>(x, x));
 }
 
-}  // namespace detail
+/// Chords below it, squares of distances, have lost digits to underflow.
+template <class T>
+inline constexpr T least_chord = T(sizeof(T) > sizeof(float) ? 0x1p-960 : 0x1p-100);
 
-/// The mean of the rows of x, and of y if that is another batch: about it the Gram matrix
-/// of rows that share a direction keeps the digits of their differences. Null for a
-/// similarity that is none of differences.
-template <Similarity S>
-const typename S::Scalar* centre_of(BatchIn<typename S::Scalar> x,
-                                    BatchIn<typename S::Scalar> y, Workspace& ws) {
-  using T = typename S::Scalar;
-  if constexpr (GramSimilarity<S>) {
-    if (!S::by_differences || x.rows() == 0) return nullptr;
-    const bool one = x.data() == y.data() && x.rows() == y.rows();
-    const Index d = x.cols(), strip = 16, n = x.rows() + (one ? 0 : y.rows());
-    T* const m = ws.take<T>(static_cast<std::size_t>(d));
-    parallel_for((d + strip - 1) / strip, [&](Index s) {
-      const Index k0 = s * strip, count = std::min(strip, d - k0);
-      double sum[strip] = {};
-      const auto add = [&](BatchIn<T> z) {
-        for (Index i = 0; i < z.rows(); ++i)
-          for (Index k = 0; k < count; ++k) sum[k] += static_cast<double>(z(i, k0 + k));
-      };
-      add(x);
-      if (!one) add(y);
-      for (Index k = 0; k < count; ++k) m[k0 + k] = T(sum[k] / static_cast<double>(n));
-    });
-    return m;
-  }
-  return nullptr;
-}
+}  // namespace detail
 
 /// A batch for one side of the Gram matrix: the row numbers of S, and the rows less a
 /// centre m, packed coordinate by coordinate in panels of panel_width rows. Everything
-/// lies in the workspace.
+/// lies in the workspace. Of a scale-free S the rows are scaled to length 1, in double,
+/// before m is taken off and what is left is rounded.
 template <Similarity S>
 class GramRows {
  public:
@@ -107,28 +85,51 @@ class GramRows {
   /// @param centre  m, of both sides the same; null for 0: then a chord depends on its
   /// two rows only.
   GramRows(const S& s, BatchIn<T> x, const T* centre, Workspace& ws)
-      : x_{x}, block_{block_size(x.rows())}, centre_{centre} {
+      : x_{x}, block_{block_size(x.rows())}, centre_{centre}, scale_{scales(x, ws)} {
+    if constexpr (detail::scale_free<S>) {
+      const Index d = x.cols();
+      units_ = ws.take<T>(static_cast<std::size_t>(x.rows() * d));
+      parallel_for(x.rows(), [&](Index i) {
+        for (Index k = 0; k < d; ++k)
+          units_[i * d + k] =
+              T(scale_[i] * double(x(i, k)) - (centre ? double(centre[k]) : 0));
+      });
+    }
     const auto padded = static_cast<std::size_t>(padded_rows());
     if constexpr (GramSimilarity<S>) {
       HCL_ASSERT(S::by_differences || !centre);
-      panels_ = ws.take<T>(panel_bytes() / sizeof(T));
+      panels_ = ws.take<T>(padded * static_cast<std::size_t>(x.cols()));
       for (auto& p : stat_) p = ws.take<T>(padded);
       for (auto& p : wide_) p = ws.take<double>(padded);
+      tiny_ = ws.take<bool>(static_cast<std::size_t>(blocks()));
       const std::size_t block = static_cast<std::size_t>(block_ * x.cols());
-      T* const scratch =
-          centre ? ws.take<T>(static_cast<std::size_t>(max_threads()) * block) : nullptr;
+      T* const scratch = centre && !units_
+                             ? ws.take<T>(static_cast<std::size_t>(max_threads()) * block)
+                             : nullptr;
       const double m2 =
           centre
               ? detail::row_norm2<T>(Point<T>(centre, static_cast<std::size_t>(x.cols())))
               : 0;
       parallel_for(blocks(), [&](Index b, int thread) {
         pack(s, b, m2,
-             centre ? scratch + static_cast<std::size_t>(thread) * block : nullptr);
+             scratch ? scratch + static_cast<std::size_t>(thread) * block : nullptr);
       });
     }
   }
 
+  /// 1/|x| of the rows; null unless S is scale-free.
+  static const double* scales(BatchIn<T> x, Workspace& ws) {
+    if constexpr (!detail::scale_free<S>) return nullptr;
+    double* const scale = ws.take<double>(static_cast<std::size_t>(x.rows()));
+    parallel_for(x.rows(), [&](Index i) {
+      scale[i] = 1 / std::sqrt(detail::row_norm2<T>(x.row(i)));
+    });
+    return scale;
+  }
+
   [[nodiscard]] BatchIn<T> rows() const { return x_; }
+  /// Those of these rows.
+  [[nodiscard]] const double* scales() const { return scale_; }
   /// m, or null.
   [[nodiscard]] const T* centre() const { return centre_; }
   [[nodiscard]] Index blocks() const { return (x_.rows() + block_ - 1) / block_; }
@@ -145,8 +146,10 @@ class GramRows {
     return panels_ + block * block_ * x_.cols();
   }
   /// The rows of a block less m, row by row: where they are if m is 0, otherwise in
-  /// `scratch` of tile_size x D numbers.
+  /// `scratch` of tile_size x D numbers; of a scale-free S in a copy of their own.
   [[nodiscard]] BatchIn<T> centred(Index block, T* scratch) const {
+    if (units_)
+      return BatchIn<T>(units_ + first(block) * x_.cols(), count(block), x_.cols());
     const BatchIn<T> x = original(block);
     if (!centre_) return x;
     const Index d = x.cols();
@@ -154,17 +157,22 @@ class GramRows {
       for (Index k = 0; k < d; ++k) scratch[i * d + k] = x(i, k) - centre_[k];
     return BatchIn<T>(scratch, x.rows(), d, d);
   }
-  /// The rows of a block themselves as such a panel; in `scratch` unless m is 0.
+  /// Row i of a scale-free S, of length 1, less m.
+  [[nodiscard]] Point<T> unit(Index i) const {
+    return {units_ + i * x_.cols(), static_cast<std::size_t>(x_.cols())};
+  }
+  /// The rows of a block themselves as such a panel; in `scratch` unless they are those.
   [[nodiscard]] const T* original_panel(Index block, T* scratch) const {
-    if (!centre_) return panel(block);
+    if (!centre_ && !units_) return panel(block);
     pack_columns(original(block), scratch);
     return scratch;
   }
 
-  /// What the copy of the rows takes.
+  /// What the copies of the rows take.
   [[nodiscard]] std::size_t panel_bytes() const {
     if constexpr (!GramSimilarity<S>) return 0;
-    return static_cast<std::size_t>(padded_rows() * x_.cols()) * sizeof(T);
+    const Index copied = padded_rows() + (detail::scale_free<S> ? x_.rows() : 0);
+    return static_cast<std::size_t>(copied * x_.cols()) * sizeof(T);
   }
 
   // Loops of constant length over vectors are told to unroll: -O2 leaves them rolled and
@@ -197,6 +205,10 @@ class GramRows {
     return n;
   }
 
+  /// Whether a row of a block is so close to m that its distance from another such row
+  /// may be below least_chord.
+  [[nodiscard]] bool tiny(Index block) const { return tiny_[block]; }
+
   /// The numbers of rows about 0, in double.
   HCL_INLINE const double* wide(Index k, Index i) const {
     return wide_[std::size_t(k)] + i;
@@ -217,19 +229,21 @@ class GramRows {
   void pack(const S& s, Index b, double m2, T* scratch) {
     const BatchIn<T> rows = centred(b, scratch);
     const Index n = count(b);
+    tiny_[b] = false;
     for (Index r = 0; r < block_; ++r) {
       const Index i = std::min(r, n - 1);
       const Point<T> x = x_.row(first(b) + i);
-      RowNorms norms{detail::row_norm2<T>(x), 0};
-      norms.from_centre = norms.n;
+      const double n_x = detail::row_norm2<T>(x);
+      RowNorms norms{units_ ? 1 : n_x, n_x};
+      if (centre_ || units_) norms.from_centre = detail::row_norm2<T>(rows.row(i));
       if (centre_) {
-        norms.from_centre = detail::row_norm2<T>(rows.row(i));
         norms.along = double(detail::dot_sum<T>(x, Point<T>(centre_, x.size())));
         norms.centre = m2;
       }
+      tiny_[b] |= norms.from_centre < double(detail::least_chord<T>) * 0x1p20;
       const auto stat = s.row_stat(norms);
       // About 0: those of a row near it would be small differences from a far centre.
-      const auto wide = wide_stat(s, {norms.n, norms.n});
+      const auto wide = wide_stat(s, {n_x, n_x});
       for (std::size_t k = 0; k < stat.size(); ++k) {
         wide_[k][first(b) + r] = wide[k];
         stat_[k][first(b) + r] = T(stat[k]);
@@ -252,10 +266,44 @@ class GramRows {
   BatchIn<T> x_;
   Index block_;
   const T* centre_;
-  T* panels_ = nullptr;
+  const double* scale_;
+  T *units_ = nullptr, *panels_ = nullptr;
+  bool* tiny_ = nullptr;
   std::array<T*, std::size_t(stats)> stat_{};
   std::array<double*, std::size_t(stats)> wide_{};
 };
+
+/// The mean of the rows of x, and of y if that is another batch, scaled as GramRows has
+/// them: about it the Gram matrix of rows that share a direction keeps the digits of
+/// their differences. Null for a similarity that is none of differences.
+template <Similarity S>
+const typename S::Scalar* centre_of(BatchIn<typename S::Scalar> x,
+                                    BatchIn<typename S::Scalar> y, Workspace& ws) {
+  using T = typename S::Scalar;
+  if constexpr (GramSimilarity<S>) {
+    if (!S::by_differences || x.rows() == 0) return nullptr;
+    const bool one = x.data() == y.data() && x.rows() == y.rows();
+    const Index d = x.cols(), strip = 16, n = x.rows() + (one ? 0 : y.rows());
+    T* const m = ws.take<T>(static_cast<std::size_t>(d));
+    const double* const scale_x = GramRows<S>::scales(x, ws);
+    const double* const scale_y = one ? scale_x : GramRows<S>::scales(y, ws);
+    parallel_for((d + strip - 1) / strip, [&](Index s) {
+      const Index k0 = s * strip, count = std::min(strip, d - k0);
+      double sum[strip] = {};
+      const auto add = [&](BatchIn<T> z, const double* scale) {
+        for (Index i = 0; i < z.rows(); ++i) {
+          const double f = scale ? scale[i] : 1;
+          for (Index k = 0; k < count; ++k) sum[k] += f * double(z(i, k0 + k));
+        }
+      };
+      add(x, scale_x);
+      if (!one) add(y, scale_y);
+      for (Index k = 0; k < count; ++k) m[k0 + k] = T(sum[k] / static_cast<double>(n));
+    });
+    return m;
+  }
+  return nullptr;
+}
 
 /// Products that are summed in one chain in a Gram matrix of T.
 template <class T>

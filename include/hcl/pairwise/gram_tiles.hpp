@@ -53,6 +53,13 @@ class GramTiles {
     sums_ = ws.take<TileSums>(std::size_t(schedule_.pairs_in_round(0) + x.blocks()));
     row_x_ = ws.take<RowSums>(std::size_t(x.padded_rows()));
     row_y_ = self_ ? row_x_ : ws.take<RowSums>(std::size_t(y.padded_rows()));
+    if constexpr (detail::scale_free<S>) {
+      const auto size = [](const GramRows<S>& r) {
+        return std::size_t(r.rows().rows() * r.rows().cols());
+      };
+      by_unit_x_ = ws.take<T>(size(x));
+      if (!self_) by_unit_y_ = ws.take<T>(size(y));
+    }
     if (keep && tiled) {
       by_row_x_.keep(ws);
       if (!self_) by_row_y_.keep(ws);
@@ -89,9 +96,45 @@ class GramTiles {
   /// symmetric and counts a pair {i, j} once. Needs no forward(), but then keeps nothing.
   template <class Weights>
   TileSums backward(const Weights& weights, BatchOut<T> gx, BatchOut<T> gy) {
-    begin_row_sums(x_, gx, row_x_);
-    if (!self_) begin_row_sums(y_, gy, row_y_);
-    const PulledRows<T> to{gx, gy, row_x_, row_y_};
+    if constexpr (!detail::scale_free<S>)
+      return backward(weights, PulledRows<T>{gx, gy, gx, gy, row_x_, row_y_});
+    const auto zero = [](const GramRows<S>& rows, T* to) {
+      const Index n = rows.rows().rows(), d = rows.rows().cols();
+      std::fill_n(to, n * d, T(0));
+      return BatchOut<T>(to, n, d);
+    };
+    const auto add = [](const GramRows<S>& rows, BatchIn<T> by_unit, BatchOut<T> g) {
+      parallel_for(g.rows(), [&](Index i) {
+        for (Index k = 0; k < g.cols(); ++k)
+          g(i, k) = T(double(g(i, k)) + rows.scales()[i] * double(by_unit(i, k)));
+      });
+    };
+    const auto by_x = zero(x_, by_unit_x_), by_y = self_ ? by_x : zero(y_, by_unit_y_);
+    const TileSums sums =
+        backward(weights, PulledRows<T>{gx, gy, by_x, by_y, row_x_, row_y_});
+    add(x_, by_x, gx);
+    if (!self_) add(y_, by_y, gy);
+    return sums;
+  }
+
+  /// Pairs that were evaluated from their rows, after forward().
+  [[nodiscard]] Index reevaluated() const {
+    Index sum = 0;
+    for (Index k = 0; k < schedule_.slots(); ++k) sum += listed_[k].count;
+    return sum;
+  }
+
+ private:
+  static constexpr bool tiled = Chords::tiled, exact = Chords::exact;
+  static constexpr bool by_differences = detail::by_differences<S>;
+  static constexpr bool has_own = detail::has_own<S>, has_radial = detail::has_radial<S>;
+  static constexpr std::size_t chords = Chords::chords;
+  static constexpr Index step = Chords::step, tile_area = Chords::tile_area;
+
+  template <class Weights>
+  TileSums backward(const Weights& weights, const PulledRows<T>& to) {
+    begin_row_sums(x_, to.gx, to.x);
+    if (!self_) begin_row_sums(y_, to.gy, to.y);
     by_row_x_.pack();
     if (!self_) by_row_y_.pack();
     TileSums total;
@@ -115,24 +158,10 @@ class GramTiles {
       for (Index p = 0; p < n; ++p)
         total.by_l += sums_[p].by_l, total.by_c += sums_[p].by_c;
     }
-    add_row_sums(s_, x_, row_x_, gx);
-    if (!self_) add_row_sums(s_, y_, row_y_, gy);
+    add_row_sums(s_, x_, to.x, to.by_products_x);
+    if (!self_) add_row_sums(s_, y_, to.y, to.by_products_y);
     return total;
   }
-
-  /// Pairs that were evaluated from their rows, after forward().
-  [[nodiscard]] Index reevaluated() const {
-    Index sum = 0;
-    for (Index k = 0; k < schedule_.slots(); ++k) sum += listed_[k].count;
-    return sum;
-  }
-
- private:
-  static constexpr bool tiled = Chords::tiled, exact = Chords::exact;
-  static constexpr bool by_differences = detail::by_differences<S>;
-  static constexpr bool has_own = detail::has_own<S>, has_radial = detail::has_radial<S>;
-  static constexpr std::size_t chords = Chords::chords;
-  static constexpr Index step = Chords::step, tile_area = Chords::tile_area;
 
   /// Of a tile, the pairs that were evaluated from their rows, and whether the gradients
   /// of some must be as well.
@@ -269,10 +298,8 @@ class GramTiles {
       }
     }
     if (t.diagonal) by_l /= 2, by_c /= 2;  // the diagonal tile meets each pair twice
-    const bool dense = Chords::dense(t, list);
-    if (dense) from_rows_.pull_dense(t, q, list, w, thread, to, by_c);
     multiply(t, column, thread, to);
-    if (!dense) from_rows_.pull_pairs(t, q, list, w, to, by_c);
+    from_rows_.pull(t, q, list, w, thread, to, by_c);
     sums.by_l += by_l, sums.by_c += by_c;
   }
 
@@ -295,10 +322,7 @@ class GramTiles {
       }
       by_l += double(vsum(l_sum));
     }
-    if constexpr (tiled)
-      from_rows_.pull_dense(t, q, list, w, thread, to, by_c);
-    else
-      from_rows_.pull_pairs(t, q, list, w, to, by_c);
+    from_rows_.pull(t, q, list, w, thread, to, by_c);
     sums.by_l += t.diagonal ? by_l / 2 : by_l, sums.by_c += by_c;
   }
 
@@ -309,12 +333,12 @@ class GramTiles {
     const Index d = x_.rows().cols();
     const auto& columns = self_ ? by_row_x_ : by_row_y_;
     gemm_packed(t.rows, d, t.cols, h, tile_size, Index{1},
-                columns.at(t.j0, pairs_.panels(thread)), to.gx.row(t.i0).data(),
-                to.gx.stride(), true);
+                columns.at(t.j0, pairs_.panels(thread)),
+                to.by_products_x.row(t.i0).data(), to.by_products_x.stride(), true);
     if (t.diagonal) return;
     gemm_packed(t.cols, d, t.rows, h, Index{1}, tile_size,
-                by_row_x_.at(t.i0, pairs_.panels(thread)), to.gy.row(t.j0).data(),
-                to.gy.stride(), true);
+                by_row_x_.at(t.i0, pairs_.panels(thread)),
+                to.by_products_y.row(t.j0).data(), to.by_products_y.stride(), true);
     for (Index j = 0; j < t.cols; ++j) {
       row_y_[t.j0 + j].by_n += double(column.by_n[j]);
       row_y_[t.j0 + j].h += double(column.h[j]);
@@ -332,6 +356,7 @@ class GramTiles {
   RowPanels<S> by_row_x_, by_row_y_;
   RowGradients<S> from_rows_;
   T *values_, *weights_, *chords_, *cache_ = nullptr;
+  T *by_unit_x_ = nullptr, *by_unit_y_ = nullptr;
   std::uint16_t* lists_;
   RowSums *row_x_, *row_y_;
   Listed* listed_;

@@ -23,10 +23,56 @@ class RowGradients {
                const Chords& pairs)
       : s_{s}, x_{x}, y_{y}, pairs_{pairs} {}
 
-  /// A few listed pairs, one by one: of float rows in double, others by their vjp.
+  /// The listed pairs of a tile; their places are used up.
+  void pull(const Tile<T>& t, const T* q, List& list, const T* w, int thread,
+            const PulledRows<T>& to, double& by_c) const {
+    pull_beyond(t, q, list, w, to, by_c);
+    if constexpr (Chords::tiled && sizeof(T) < sizeof(double))
+      if (Chords::dense(t, list)) {
+        pull_dense(t, q, list, w, thread, to, by_c);
+        return;
+      }
+    pull_pairs(t, q, list, w, to, by_c);
+  }
+
+ private:
+  /// Those beyond the numbers of their rows, by their vjp: they leave the list.
+  void pull_beyond(const Tile<T>& t, const T* q, List& list, const T* w,
+                   const PulledRows<T>& to, double& by_c) const {
+    if constexpr (by_differences) {
+      List left{list.at};
+      for (Index f = 0; f < list.count; ++f) {
+        const Index at = list.at[f];
+        const bool beyond = pairs_.is_beyond(t, q, at);
+        if (beyond) pull_rows(t, at, w, to, by_c);
+        left.add_if(!beyond, at / tile_size, at % tile_size);
+      }
+      list.count = left.count;
+    }
+  }
+
+  void pull_rows(const Tile<T>& t, Index at, const T* w, const PulledRows<T>& to,
+                 double& by_c) const {
+    const Index i = t.i0 + at / tile_size, j = t.j0 + at % tile_size;
+    const auto gx = to.gx.row(i), gy = to.gy.row(j);
+    const auto along = [&](double sign) {
+      if constexpr (has_radial) {
+        to.x[i].radial += sign * double(detail::dot_sum<T>(row_x(i), gx));
+        to.y[j].radial += sign * double(detail::dot_sum<T>(row_y(j), gy));
+      }
+    };
+    T gc(0);
+    along(1);
+    s_.vjp(row_x(i), row_y(j), w[at], gx, gy, gc);
+    along(-1);
+    by_c += double(gc);
+  }
+
+  /// A few listed pairs, one by one: by the numbers of their rows in double where these
+  /// keep the digits of T, others by their vjp.
   void pull_pairs(const Tile<T>& t, const T* q, const List& list, const T* w,
                   const PulledRows<T>& to, double& by_c) const {
-    if constexpr (Chords::tiled && sizeof(T) < sizeof(double)) {
+    if constexpr (Chords::tiled && Chords::numbers_are_sharp) {
       const auto wide = s_.wide();
       for (Index f = 0; f < list.count; f += wide_step) {
         const auto p = pairs_.gather(t, q, list, f);
@@ -53,19 +99,13 @@ class RowGradients {
       }
       return;
     }
-    for (Index f = 0; f < list.count; ++f) {
-      const Index i = list.at[f] / tile_size, j = list.at[f] % tile_size;
-      T gc(0);
-      s_.vjp(row_x(t.i0 + i), row_y(t.j0 + j), w[list.at[f]], to.gx.row(t.i0 + i),
-             to.gy.row(t.j0 + j), gc);
-      by_c += double(gc);
-    }
+    for (Index f = 0; f < list.count; ++f) pull_rows(t, list.at[f], w, to, by_c);
   }
 
   /// Many listed pairs: the products of GramTiles::multiply() in double, where close rows
   /// still differ, complete with their row corrections before they are rounded to T.
   void pull_dense(const Tile<T>& t, const T* q, const List& list, const T* w, int thread,
-                  const PulledRows<T>& to, double& by_c) const {
+                  const PulledRows<T>& to, double& by_c) const requires(Chords::tiled) {
     const auto wide = s_.wide();
     double* const h = pairs_.wide(thread);
     double corr_x[tile_size] = {}, corr_y[tile_size] = {};
@@ -124,7 +164,6 @@ class RowGradients {
     add(t.cols, y_.rows(), t.j0, corr_y, to.gy);
   }
 
- private:
   using D = typename Chords::D;
   static constexpr Index wide_step = Chords::wide_step, tile_area = Chords::tile_area;
   static constexpr bool by_differences = detail::by_differences<S>;

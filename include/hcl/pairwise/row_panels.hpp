@@ -38,9 +38,15 @@ class RowPanels {
 
  private:
   void pack(Index block, T* panels) const {
-    const auto x = rows_.rows();
-    pack_panels(rows_.count(block), x.cols(), x.row(rows_.first(block)).data(),
-                x.stride(), rows_.centre(), panels);
+    if constexpr (detail::scale_free<S>) {
+      const auto x = rows_.centred(block, nullptr);
+      pack_panels(x.rows(), x.cols(), x.data(), x.stride(),
+                  static_cast<const T*>(nullptr), panels);
+    } else {
+      const auto x = rows_.rows();
+      pack_panels(rows_.count(block), x.cols(), x.row(rows_.first(block)).data(),
+                  x.stride(), rows_.centre(), panels);
+    }
   }
 
   const GramRows<S>& rows_;

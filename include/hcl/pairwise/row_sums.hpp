@@ -16,22 +16,16 @@ struct RowSums {
   double by_n = 0, h = 0, own = 0, radial = 0;
 };
 
-/// The gradients of rows and their sums; of a batch against itself x and y are one.
+/// The gradients of rows and their sums; of a batch against itself x and y are one. What
+/// comes from products is by the rows that were multiplied: of a scale-free similarity
+/// those of length 1.
 template <class T>
 struct PulledRows {
-  BatchOut<T> gx, gy;
+  BatchOut<T> gx, gy, by_products_x, by_products_y;
   RowSums *x, *y;
 };
 
 namespace detail {
-
-template <Similarity S>
-inline constexpr bool by_differences = [] {
-  if constexpr (GramSimilarity<S>)
-    return bool(S::by_differences);
-  else
-    return false;
-}();
 
 /// Whether what a row gets of itself is written as own(a, b) h, not as h - 2 dL/dn.
 template <Similarity S>
@@ -82,6 +76,16 @@ void add_row_sums(const S& s, const GramRows<S>& rows, const RowSums* sums,
   using T = typename S::Scalar;
   const auto x = rows.rows();
   const T* const m = rows.centre();
+  if constexpr (detail::scale_free<S>) {  // x_i = (x_i - m) + m, of length 1
+    parallel_for(x.rows(), [&](Index i) {
+      const double by_m = 2 * sums[i].by_n, k = by_m - sums[i].h;
+      const auto u = rows.unit(i);
+      for (Index d = 0; d < x.cols(); ++d)
+        g(i, d) = T(double(g(i, d)) + k * double(u[std::size_t(d)]) +
+                    (m ? by_m * double(m[d]) : 0));
+    });
+    return;
+  }
   parallel_for(x.rows(), [&](Index i) {
     const Point<T> xi = x.row(i);
     const auto add = [&](const auto& by_coordinate) HCL_INLINE_LAMBDA {

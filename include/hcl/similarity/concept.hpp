@@ -39,8 +39,8 @@ struct GramLogit {
 /// logit_at, k s, in place of dist_at, k d, and with `chords` numbers for a pair in place
 /// of one Q. If it is one by_differences, of |x - y|^2 and numbers of the two rows, it
 /// takes a Gram matrix of rows less any centre m; otherwise m is 0. `own`, `radial`
-/// with `trusts_radial`, and `root_at` with `logit_from`, if there are any, are those of
-/// the metric.
+/// with `trusts_radial`, `root_at` with `logit_from`, `scale_free` and
+/// `sharp_differences`, if there are any, are those of the metric.
 template <class S>
 concept GramSimilarity = Similarity<S> &&
     requires(const S& s, Point<typename S::Scalar> x, typename S::Scalar g,
@@ -66,6 +66,14 @@ concept GramSimilarity = Similarity<S> &&
 };
 
 namespace detail {
+
+template <Similarity S>
+inline constexpr bool by_differences = [] {
+  if constexpr (GramSimilarity<S>)
+    return bool(S::by_differences);
+  else
+    return false;
+}();
 
 /// A metric whose dist_at comes in two halves.
 template <class M>
@@ -131,6 +139,10 @@ class MetricChord {
   using Scalar = typename M::Scalar;
   static constexpr int row_size = row_size_of<M>(), chords = 1;
   static constexpr bool by_differences = true;
+  static constexpr bool scale_free = detail::scale_free<M>;
+  static constexpr bool sharp_differences = detail::sharp_differences<M>;
+  /// A gradient may go through products gram_reach times farther than a value.
+  static constexpr bool reaches = true;
 
   explicit MetricChord(M metric) : metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }

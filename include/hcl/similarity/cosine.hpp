@@ -5,22 +5,24 @@
 #include <cmath>
 #include <limits>
 
-#include "hcl/manifold/chord.hpp"
+#include "hcl/manifold/sphere.hpp"
 #include "hcl/similarity/concept.hpp"
 
 namespace hcl::inline HCL_ABI {
 
-/// s(x, y) = <x, y> / (|x| |y|). In the ball and in Lorentz coordinates logmap0 is
-/// radial, so this is the cosine of the tangent vectors at the origin as well: the same
-/// rows serve cosine and distance. M says which rows are valid; a zero row throws, and
-/// one whose |x|^2 is below the smallest normal number.
+/// s(x, y) = <x, y> / (|x| |y|) = 1 - 2Q, Q the chord of the sphere. In the ball and in
+/// Lorentz coordinates logmap0 is radial, so this is the cosine of the tangent vectors at
+/// the origin as well: the same rows serve cosine and distance. M says which rows are
+/// valid; a zero row throws, and one whose |x|^2 is below the smallest normal number.
 template <Metric M>
-class Cosine : public detail::InnerChord<typename M::Scalar> {
+class Cosine : public detail::MetricChord<Sphere<typename M::Scalar>> {
+  using Chord = detail::MetricChord<Sphere<typename M::Scalar>>;
+
  public:
   using Scalar = typename M::Scalar;
-  static constexpr int row_size = 2;
+  static constexpr bool reaches = false;  // gram_margin has it
 
-  explicit Cosine(M metric) : metric_{metric} {}
+  explicit Cosine(M metric) : Chord{Sphere<Scalar>{}}, metric_{metric} {}
   [[nodiscard]] const M& metric() const { return metric_; }
 
   [[nodiscard]] Scalar value(Point<Scalar> x, Point<Scalar> y) const {
@@ -30,15 +32,7 @@ class Cosine : public detail::InnerChord<typename M::Scalar> {
   /// ds/dx = (y/|y| - s x/|x|)/|x|.
   void vjp(Point<Scalar> x, Point<Scalar> y, Scalar g, Grad<Scalar> gx, Grad<Scalar> gy,
            Scalar&) const {
-    using std::sqrt;
-    using W = Wide<Scalar>;
-    const W rx = W(1) / sqrt(norm2<Scalar>(x)), ry = W(1) / sqrt(norm2<Scalar>(y));
-    const W s = dot<Scalar>(x, y) * rx * ry;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const W u = W(x[i]) * rx, v = W(y[i]) * ry;
-      gx[i] += Scalar(W(g) * rx * (v - s * u));
-      gy[i] += Scalar(W(g) * ry * (u - s * v));
-    }
+    Chord::metric().cosine_vjp(x, y, g, gx, gy);
   }
   void check_row(const char* where, const char* arg, Index row, Point<Scalar> x,
                  double n) const {
@@ -48,18 +42,24 @@ class Cosine : public detail::InnerChord<typename M::Scalar> {
            row, ": |x|^2 = ", n, " is too small for the scalar type");
   }
 
-  [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {
-    return {r.n, 1 / std::sqrt(r.n)};
-  }
   [[nodiscard]] auto wide() const requires GramMetric<M> {
     return Cosine<decltype(metric_.wide())>{metric_.wide()};
   }
+  /// Neither s nor its derivative by Q is steep at Q = 0, so a value has its digits from
+  /// any Q, and a gradient as far as products reach.
   template <class V>
-  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a, const V* b,
+  [[nodiscard]] HCL_INLINE V gram_margin(const V* q, const V* a, const V* b) const {
+    constexpr bool narrow = sizeof(Scalar) < sizeof(double);
+    return Chord::metric().gram_margin(V(V(narrow ? gram_reach<Scalar> : Scalar(1)) * *q),
+                                       a, b);
+  }
+  template <class V>
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a, const V* b,
                                                  const V& k) const {
-    const V r = k * V(a[1] * b[1]), s = *g * r, half(Scalar(-0.5));
-    return {vcopy(s), vcopy(r), half * s * a[1] * a[1], half * s * b[1] * b[1],
-            V(Scalar(0))};
+    const V two(Scalar(2)), zero(Scalar(0));
+    const auto [dd2, dna, dnb] = Sphere<Scalar>::by_numbers(V(zero - two * k), *q, a, b);
+    const V s = vselect(*q < zero, k, V(zero - k)) + two * k * *q;
+    return {V(zero - s), V(zero - two * dd2), vcopy(dna), vcopy(dnb), vcopy(zero)};
   }
 
  private:

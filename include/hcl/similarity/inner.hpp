@@ -76,40 +76,28 @@ class Inner<PoincareBall<T>> : public detail::CoordinateInner<PoincareBall<T>> {
 };
 
 template <class T>
-class Inner<Sphere<T>> : public detail::InnerChord<T> {
+class Inner<Sphere<T>> : public Cosine<Sphere<T>> {
  public:
+  using Cosine<Sphere<T>>::Cosine, Cosine<Sphere<T>>::metric;
   using Scalar = T;
-  static constexpr int row_size = 2;
 
-  explicit Inner(Sphere<T> metric) : cosine_{metric} {}
-  [[nodiscard]] const Sphere<T>& metric() const { return cosine_.metric(); }
   [[nodiscard]] T value(Point<T> x, Point<T> y) const {
-    return cosine_.value(x, y) / metric().c();
+    return Cosine<Sphere<T>>::value(x, y) / metric().c();
   }
   void vjp(Point<T> x, Point<T> y, T g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const T c = metric().c();
-    cosine_.vjp(x, y, g / c, gx, gy, gc);
-    gc -= g * cosine_.value(x, y) / (c * c);
-  }
-  void check_row(const char* where, const char* arg, Index row, Point<T> x,
-                 double n) const {
-    cosine_.check_row(where, arg, row, x, n);
-  }
-  [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {
-    return cosine_.row_stat(r);
+    Cosine<Sphere<T>>::vjp(x, y, g / c, gx, gy, gc);
+    gc -= g / c * value(x, y);
   }
   [[nodiscard]] auto wide() const { return Inner<Sphere<Wide<T>>>{metric().wide()}; }
   template <class V>
-  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V* a, const V* b,
+  [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a, const V* b,
                                                  const V& k) const {
     const V r(T(1) / metric().c());
-    auto by = cosine_.logit_at(g, a, b, V(k * r));
+    auto by = Cosine<Sphere<T>>::logit_at(q, a, b, V(k * r));
     by.dc = V(V(T(0)) - r) * by.s;
     return by;
   }
-
- private:
-  Cosine<Sphere<T>> cosine_;
 };
 
 // s = -2Q, Q the chord of the distance.

@@ -51,6 +51,10 @@ class WeightedSum {
       return false;
   }();
 
+  static constexpr bool scale_free = detail::scale_free<S1> && detail::scale_free<S2>;
+  static constexpr bool sharp_differences =
+      detail::sharp_differences<S1> && detail::sharp_differences<S2>;
+
   /// @throws std::invalid_argument unless both weights are finite.
   WeightedSum(Scalar p, S1 s1, Scalar q, S2 s2) : p_{p}, q_{q}, s1_{s1}, s2_{s2} {
     expect(is_finite(p) && is_finite(q), "WeightedSum: weights ", p, ", ", q,
