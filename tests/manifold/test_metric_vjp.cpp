@@ -1,6 +1,8 @@
 // The backward of dist0, inner and egrad2rgrad against dual numbers.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "hcl/manifold/metric_vjp.hpp"
 #include "support/catalog.hpp"
 #include "support/vjp.hpp"
@@ -80,7 +82,7 @@ TEST_CASE_TEMPLATE("radii have no gradient at the origin, and one of norm 1 else
   if (is_sphere<M>) return;  // by raw rows
   const auto points = random_points(m, 20, hcl::Index(dim), 3);
   for (hcl::Index i = 0; i < 20; ++i) {
-    gx = zero;
+    std::fill(gx.begin(), gx.end(), T(0));
     const auto x = hcl::BatchIn<T>(points).row(i);
     hcl::dist0_vjp(m, x, T(1), gx, gc);
     m.egrad2rgrad(x, gx, r);

@@ -75,16 +75,25 @@ struct Coordinates {
   }
 };
 
+/// The number of coordinates that all rows have. Rows of one call have equally many, but
+/// a compiler that knows only one of them sees here that it takes no vector step on it
+/// where it is short.
+template <class Row, class... Rows>
+[[nodiscard]] HCL_INLINE std::size_t shared_size(const Row& row, const Rows&... rows) {
+  std::size_t n = row.size();
+  ((n = rows.size() < n ? rows.size() : n), ...);
+  return n;
+}
+
 /// f(at) for all n coordinates of points of T, at a Coordinates<V>: out[k] = 2 x[k] +
 /// y[k] reads at.put(out, 2 * at(x) + at(y)), in Wide<T> and rounded once.
 template <class T, class F>
 HCL_INLINE void each_coordinate(std::size_t n, const F& f) {
   std::size_t k = 0;
-  if constexpr (std::same_as<Wide<T>, double>) {
+  if constexpr (std::same_as<Wide<T>, double> && lanes<double> != 1) {
     using V = Pack<double>;
-    constexpr std::size_t width = width_of<V>;
-    for (const std::size_t whole = n - n % width; k < whole; k += width)
-      f(Coordinates<V>{k});
+    constexpr std::size_t width = std::size_t(lanes<double>);
+    for (; n - k >= width; k += width) f(Coordinates<V>{k});
   }
   for (; k < n; ++k) f(Coordinates<Wide<T>>{k});
 }
@@ -102,7 +111,7 @@ template <std::size_t N, class S, class Add>
     constexpr std::size_t width = std::size_t(lanes<double>), packs = chains / width;
     std::array<V, N> sums[packs];
     for (auto& of_pack : sums) of_pack.fill(V(0.0));
-    for (; k + chains <= n; k += chains)
+    for (; n - k >= chains; k += chains)
 #pragma GCC unroll 8
       for (std::size_t p = 0; p < packs; ++p) add(sums[p], k + p * width);
     if (k == n) {  // the sum of the chains below, its first levels in registers
@@ -128,7 +137,7 @@ template <std::size_t N, class S, class Add>
       }
   } else {
     for (auto& of_chain : s) of_chain.fill(S(0));
-    for (; k + chains <= n; k += chains)
+    for (; n - k >= chains; k += chains)
       for (std::size_t l = 0; l < chains; ++l) add(s[l], k + l);
   }
   for (std::size_t l = 0; k < n; ++k, ++l) add(s[l], k);
@@ -156,7 +165,7 @@ template <class T>
       const V u = load_sum<V>(&x[k]);
       return add_product(s, u, u);
     });
-  return sum_of<Sum<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+  return sum_of<Sum<T>>(shared_size(x, y), [&]<class V>(const V& s, std::size_t k) {
     return add_product(s, load_sum<V>(&x[k]), load_sum<V>(&y[k]));
   });
 }
@@ -164,7 +173,8 @@ template <class T>
 template <class T>
 [[nodiscard]] std::array<Sum<T>, 3> gram_sums(Point<T> x, Point<T> y) {
   return sums_of<3, Sum<T>>(
-      x.size(), [&]<class V>(std::array<V, 3>& s, std::size_t k) HCL_INLINE_LAMBDA {
+      shared_size(x, y),
+      [&]<class V>(std::array<V, 3>& s, std::size_t k) HCL_INLINE_LAMBDA {
         const V u = load_sum<V>(&x[k]), v = load_sum<V>(&y[k]);
         s[0] = add_product(s[0], u, u), s[1] = add_product(s[1], v, v);
         s[2] = add_product(s[2], u, v);
@@ -174,7 +184,8 @@ template <class T>
 template <int sign, class T>
 [[nodiscard]] std::array<Sum<T>, 3> norms_and_square(Point<T> x, Point<T> y) {
   return sums_of<3, Sum<T>>(
-      x.size(), [&]<class V>(std::array<V, 3>& s, std::size_t k) HCL_INLINE_LAMBDA {
+      shared_size(x, y),
+      [&]<class V>(std::array<V, 3>& s, std::size_t k) HCL_INLINE_LAMBDA {
         const V u = load_sum<V>(&x[k]), v = load_sum<V>(&y[k]);
         const V w = sign > 0 ? u + v : u - v;
         s[0] = add_product(s[0], u, u), s[1] = add_product(s[1], v, v);
@@ -184,16 +195,17 @@ template <int sign, class T>
 /// |x|^2 and <x, y>.
 template <class T>
 [[nodiscard]] std::array<Sum<T>, 2> norm2_and_dot(Point<T> x, Point<T> y) {
-  return sums_of<2, Sum<T>>(
-      x.size(), [&]<class V>(std::array<V, 2>& s, std::size_t k) HCL_INLINE_LAMBDA {
-        const V u = load_sum<V>(&x[k]);
-        s[0] = add_product(s[0], u, u);
-        s[1] = add_product(s[1], u, load_sum<V>(&y[k]));
-      });
+  return sums_of<2, Sum<T>>(shared_size(x, y),
+                            [&]<class V>(std::array<V, 2>& s, std::size_t k)
+                                HCL_INLINE_LAMBDA {
+                                  const V u = load_sum<V>(&x[k]);
+                                  s[0] = add_product(s[0], u, u);
+                                  s[1] = add_product(s[1], u, load_sum<V>(&y[k]));
+                                });
 }
 template <class S, class T>
 [[nodiscard]] S diff2_in(Point<T> x, Point<T> y) {
-  return sum_of<S>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+  return sum_of<S>(shared_size(x, y), [&]<class V>(const V& s, std::size_t k) {
     const V u = load_sum<V>(&x[k]) - load_sum<V>(&y[k]);
     return add_product(s, u, u);
   });
@@ -204,7 +216,7 @@ template <class T>
 }
 template <class T>
 [[nodiscard]] Sum<T> norm2_gap(Point<T> x, Point<T> y) {
-  return sum_of<Sum<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+  return sum_of<Sum<T>>(shared_size(x, y), [&]<class V>(const V& s, std::size_t k) {
     const V u = load_sum<V>(&x[k]), v = load_sum<V>(&y[k]);
     return add_product(s, V(u - v), V(u + v));
   });

@@ -126,14 +126,14 @@ struct Directions {
   /// |x^ - y^|^2 and |x^ + y^|^2, times m^2.
   template <class T>
   [[nodiscard]] S apart2(Point<T> x, Point<T> y) const {
-    return sum_of<S>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+    return sum_of<S>(shared_size(x, y), [&]<class V>(const V& s, std::size_t k) {
       const V e = apart(load_sum<V>(&x[k]), load_sum<V>(&y[k]));
       return add_product(s, e, e);
     });
   }
   template <class T>
   [[nodiscard]] S together2(Point<T> x, Point<T> y) const {
-    return sum_of<S>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+    return sum_of<S>(shared_size(x, y), [&]<class V>(const V& s, std::size_t k) {
       const V e = together(load_sum<V>(&x[k]), load_sum<V>(&y[k]));
       return add_product(s, e, e);
     });
@@ -143,8 +143,9 @@ struct Directions {
 /// out = a x.
 template <class T>
 void scale(const Wide<T>& a, Point<T> x, Grad<T> out) {
-  each_coordinate<T>(x.size(), [&]<class V>(Coordinates<V> at)
-                                   HCL_INLINE_LAMBDA { at.put(out, V(a * at(x))); });
+  each_coordinate<T>(shared_size(x, out),
+                     [&]<class V>(Coordinates<V> at)
+                         HCL_INLINE_LAMBDA { at.put(out, V(a * at(x))); });
 }
 
 /// out = x/|x| times length, for a finite x != 0 whose |x|^2 may overflow.
@@ -165,15 +166,15 @@ void set_length(const Wide<T>& length, Point<T> x, Grad<T> out) {
 /// out = a x + b y.
 template <class T>
 void combine(const Wide<T>& a, Point<T> x, const Wide<T>& b, Point<T> y, Grad<T> out) {
-  each_coordinate<T>(x.size(), [&]<class V>(Coordinates<V> at) HCL_INLINE_LAMBDA {
-    at.put(out, V(a * at(x) + b * at(y)));
-  });
+  each_coordinate<T>(shared_size(x, y, out),
+                     [&]<class V>(Coordinates<V> at)
+                         HCL_INLINE_LAMBDA { at.put(out, V(a * at(x) + b * at(y))); });
 }
 
 /// |x + y|^2 from the sums themselves.
 template <class T>
 [[nodiscard]] Sum<T> sum2(Point<T> x, Point<T> y) {
-  return sum_of<Sum<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+  return sum_of<Sum<T>>(shared_size(x, y), [&]<class V>(const V& s, std::size_t k) {
     const V u = load_sum<V>(&x[k]) + load_sum<V>(&y[k]);
     return add_product(s, u, u);
   });
@@ -182,13 +183,13 @@ template <class T>
 /// <x + y, v> and <x - y, v>, from the sums and the differences themselves.
 template <class T>
 [[nodiscard]] Wide<T> sum_dot(Point<T> x, Point<T> y, Point<T> v) {
-  return sum_of<Wide<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+  return sum_of<Wide<T>>(shared_size(x, y, v), [&]<class V>(const V& s, std::size_t k) {
     return add_product(s, V(load_sum<V>(&x[k]) + load_sum<V>(&y[k])), load_sum<V>(&v[k]));
   });
 }
 template <class T>
 [[nodiscard]] Wide<T> diff_dot(Point<T> x, Point<T> y, Point<T> v) {
-  return sum_of<Wide<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+  return sum_of<Wide<T>>(shared_size(x, y, v), [&]<class V>(const V& s, std::size_t k) {
     return add_product(s, V(load_sum<V>(&x[k]) - load_sum<V>(&y[k])), load_sum<V>(&v[k]));
   });
 }
@@ -207,9 +208,9 @@ void radial_vjp(Point<T> v, const Wide<T>& n, Point<T> g, const Wide<T>& a,
                 T& gc) {
   using W = Wide<T>;
   const W k = slope * a, ck = c * k;
-  each_coordinate<T>(v.size(), [&]<class V>(Coordinates<V> at) HCL_INLINE_LAMBDA {
-    at.add(gv, V(f * at(g) + ck * at(v)));
-  });
+  each_coordinate<T>(shared_size(v, g, gv),
+                     [&]<class V>(Coordinates<V> at)
+                         HCL_INLINE_LAMBDA { at.add(gv, V(f * at(g) + ck * at(v))); });
   gc = T(W(gc) + k * n / W(2));
 }
 

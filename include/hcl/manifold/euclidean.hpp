@@ -108,7 +108,7 @@ class Euclidean {
 
  private:
   static void add_difference(const W& k, Point<T> x, Point<T> y, Grad<T> gx, Grad<T> gy) {
-    detail::each_coordinate<T>(x.size(),
+    detail::each_coordinate<T>(detail::shared_size(x, y, gx, gy),
                                [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                  const V u = k * (at(x) - at(y));
                                  at.add(gx, u);

@@ -68,10 +68,11 @@ void two_point_vjp(const M& m, Point<T> x, Point<T> y, const T& t, const Weights
   const auto [nx, ny, z, s, c] = variables<W>(norm2<T>(x), norm2<T>(y), c0 * d2, t, c0);
   const auto k = weights(nx, ny, z, s, c);
   const auto by = (dot<T>(g, x) * k.on_x + dot<T>(g, y) * k.on_y).d;
-  each_coordinate<T>(x.size(), [&]<class V>(Coordinates<V> at) HCL_INLINE_LAMBDA {
-    at.add(gx, V(k.on_x.v * at(g) + W(2) * by[0] * at(x)));
-    at.add(gy, V(k.on_y.v * at(g) + W(2) * by[1] * at(y)));
-  });
+  each_coordinate<T>(shared_size(x, y, g, gx, gy),
+                     [&]<class V>(Coordinates<V> at) HCL_INLINE_LAMBDA {
+                       at.add(gx, V(k.on_x.v * at(g) + W(2) * by[0] * at(x)));
+                       at.add(gy, V(k.on_y.v * at(g) + W(2) * by[1] * at(y)));
+                     });
   gt = T(W(gt) + by[3]);
   if constexpr (!std::same_as<M, Euclidean<T>>) {
     m.dist2_vjp(x, y, T(c0 * by[2]), gx, gy, gc);

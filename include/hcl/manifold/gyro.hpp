@@ -119,7 +119,7 @@ void conformal_factor_vjp(const PoincareBall<T>& ball, Point<std::type_identity_
   using W = Wide<T>;
   HCL_ASSERT(x.size() == gx.size());
   const W n = norm2<T>(x), c(ball.c()), l = W(2) / ball.gap(x), k = W(g) * l * l;
-  detail::each_coordinate<T>(x.size(),
+  detail::each_coordinate<T>(detail::shared_size(x, gx),
                              [&]<class V>(detail::Coordinates<V> at)
                                  HCL_INLINE_LAMBDA { at.add(gx, V(k * c * at(x))); });
   gc = T(W(gc) + k * n / W(2));
@@ -140,7 +140,7 @@ void mobius_add(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> x,
   const S c(ball.c()), a = ball.gap(nx), b = ball.gap(ny);
   const auto k = detail::mobius_sum<S>(a, b, q, c);
   const W on_x(k.on_x), on_sum(k.on_sum);
-  detail::each_coordinate<T>(x.size(),
+  detail::each_coordinate<T>(detail::shared_size(x, y, out),
                              [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                at.put(out, V(on_x * at(x) + on_sum * (at(x) + at(y))));
                              });
@@ -163,7 +163,7 @@ void mobius_add_vjp(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> 
   const auto by = (dot<T>(g, x) * k.on_x + detail::sum_dot<T>(x, y, g) * k.on_sum).d;
   const W on_x = k.on_x.v, on_sum = k.on_sum.v, by_x = W(2) * by[0], by_y = W(2) * by[1],
           by_sum = W(2) * by[2];
-  detail::each_coordinate<T>(x.size(),
+  detail::each_coordinate<T>(detail::shared_size(x, y, g, gx, gy),
                              [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                const V u = on_sum * at(g) + by_sum * (at(x) + at(y));
                                at.add(gx, V(u + on_x * at(g) + by_x * at(x)));
@@ -196,9 +196,10 @@ void mobius_scalar_mul_vjp(const PoincareBall<T>& ball, const std::type_identity
   const auto f = s * detail::mobius_scale(s * s * n, n, c);
   const W k = dot<T>(g, x);
   const W on_g = f.v, on_x = W(2) * k * f.d[1];
-  detail::each_coordinate<T>(
-      x.size(), [&]<class V>(detail::Coordinates<V> at)
-                    HCL_INLINE_LAMBDA { at.add(gx, V(on_g * at(g) + on_x * at(x))); });
+  detail::each_coordinate<T>(detail::shared_size(x, g, gx),
+                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                               at.add(gx, V(on_g * at(g) + on_x * at(x)));
+                             });
   gr = T(W(gr) + k * f.d[0]);
   gc = T(W(gc) + k * f.d[2]);
 }
@@ -266,7 +267,7 @@ void gyration(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> x,
   const Form k = plain ? Form::plain(nx, ny, xy, xv, dot<T>(y, v), c)
                        : Form::opposed(nx, ny, W(detail::sum2<T>(x, y)), xv,
                                        detail::sum_dot<T>(x, y, v), c);
-  detail::each_coordinate<T>(x.size(),
+  detail::each_coordinate<T>(detail::shared_size(x, y, v, out),
                              [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                const V t = plain ? V(at(y)) : V(at(x) + at(y));
                                at.put(out, V(at(v) + (k.on_x * at(x) + k.on_t * t)));

@@ -30,9 +30,10 @@ void clip_vjp(Point<std::type_identity_t<T>> v, const T& r,
   const bool outside = a > W(r);
   const W s = outside ? W(W(r) / a) : W(1), vg = outside ? dot<T>(v, g) : W(0);
   const W k = outside ? W(vg / n) : W(0);
-  detail::each_coordinate<T>(
-      v.size(), [&]<class V>(detail::Coordinates<V> at)
-                    HCL_INLINE_LAMBDA { at.add(gv, V(s * (at(g) - k * at(v)))); });
+  detail::each_coordinate<T>(detail::shared_size(v, g, gv),
+                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                               at.add(gv, V(s * (at(g) - k * at(v))));
+                             });
   if (outside) gr = T(W(gr) + vg / a);
 }
 
@@ -56,9 +57,10 @@ template <class T>
 void normalize_vjp(Point<T> v, Point<T> g, Grad<T> gv) {
   using W = Wide<T>;
   const W n = norm2<T>(v), s = W(1) / detail::root(n), k = dot<T>(v, g) / n;
-  detail::each_coordinate<T>(
-      v.size(), [&]<class V>(detail::Coordinates<V> at)
-                    HCL_INLINE_LAMBDA { at.add(gv, V(s * (at(g) - k * at(v)))); });
+  detail::each_coordinate<T>(detail::shared_size(v, g, gv),
+                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                               at.add(gv, V(s * (at(g) - k * at(v))));
+                             });
 }
 
 namespace detail {

@@ -77,7 +77,7 @@ class Lorentz {
     using std::sqrt;
     const W w = W(c_) * W(Pair(*this, x, y).q);
     const W k = asinhc(detail::root(w)) / sqrt(W(1) + w);
-    detail::each_coordinate<T>(x.size(),
+    detail::each_coordinate<T>(detail::shared_size(x, y, out),
                                [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                  at.put(out, V(k * ((at(y) - at(x)) - W(2) * w * at(x))));
                                });

@@ -86,7 +86,8 @@ void expmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
                 std::type_identity_t<T>& gc) {
   using W = Wide<T>;
   const auto of = detail::sums_of<5, Sum<T>>(
-      x.size(), [&]<class V>(std::array<V, 5>& sum, std::size_t k) HCL_INLINE_LAMBDA {
+      detail::shared_size(x, v, g),
+      [&]<class V>(std::array<V, 5>& sum, std::size_t k) HCL_INLINE_LAMBDA {
         const V xk = detail::load_sum<V>(&x[k]), vk = detail::load_sum<V>(&v[k]),
                 gk = detail::load_sum<V>(&g[k]);
         sum[0] = detail::add_product(sum[0], xk, xk);
@@ -104,7 +105,8 @@ void expmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
   auto q = nx + s * (s * nv + xv + xv);
   // q and its half slope by s, from the sums x + u themselves.
   const auto [value, q_s] = detail::sums_of<2, W>(
-      x.size(), [&]<class V>(std::array<V, 2>& sum, std::size_t k) HCL_INLINE_LAMBDA {
+      detail::shared_size(x, v),
+      [&]<class V>(std::array<V, 2>& sum, std::size_t k) HCL_INLINE_LAMBDA {
         const V vk = detail::load_sum<V>(&v[k]),
                 e = detail::load_sum<V>(&x[k]) + V(s.v) * vk;
         sum[0] = detail::add_product(sum[0], e, e);
@@ -117,7 +119,7 @@ void expmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
   const auto by = (g_x * on_x + g_v * on_v).d;
   const W gx_g = on_x.v, gv_g = on_v.v, by_x = W(2) * by[0], by_v = W(2) * by[1],
           by_xv = by[2];
-  detail::each_coordinate<T>(x.size(),
+  detail::each_coordinate<T>(detail::shared_size(x, v, g, gx, gv),
                              [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                at.add(gx, V(gx_g * at(g) + by_x * at(x) + by_xv * at(v)));
                                at.add(gv, V(gv_g * at(g) + by_v * at(v) + by_xv * at(x)));
@@ -156,7 +158,7 @@ void expmap_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
   const auto z = c * nv, on_v = detail::sinc_of_square(z),
              on_x = detail::cos_of_square(z) / sqrt(c * nx);
   const auto by = (dot<T>(g, x) * on_x + dot<T>(g, v) * on_v).d;
-  detail::each_coordinate<T>(x.size(),
+  detail::each_coordinate<T>(detail::shared_size(x, v, g, gx, gv),
                              [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                at.add(gx, V(on_x.v * at(g) + W(2) * by[0] * at(x)));
                                at.add(gv, V(on_v.v * at(g) + W(2) * by[1] * at(v)));
@@ -189,7 +191,7 @@ void logmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
   const auto by = (gap_g * on_gap + dot<T>(g, x) * on_x).d;
   const W gx_g = on_x.v - on_gap.v, gy_g = on_gap.v, by_x = W(2) * by[0],
           by_y = W(2) * by[1], by_q = W(2) * by[2];
-  detail::each_coordinate<T>(x.size(),
+  detail::each_coordinate<T>(detail::shared_size(x, y, g, gx, gy),
                              [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                const V by_gap = by_q * (at(y) - at(x));
                                at.add(gx, V(gx_g * at(g) + by_x * at(x) - by_gap));

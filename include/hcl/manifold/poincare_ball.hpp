@@ -82,7 +82,7 @@ class PoincareBall {
     const W c(c_), w = c * W(p.q);
     const W k = asinhc(detail::root(w)) / (p.b * sqrt(W(1) + w));
     const W ky = k * p.a, kx = k * c * p.diff;
-    detail::each_coordinate<T>(x.size(),
+    detail::each_coordinate<T>(detail::shared_size(x, y, out),
                                [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                  at.put(out, V(ky * (at(y) - at(x)) - kx * at(x)));
                                });
@@ -135,7 +135,7 @@ class PoincareBall {
     const W dv = detail::diff_dot<T>(y, x, v);
     const W cd = c * p.diff, a_coef = -c * (c * p.nx * dv + (p.b + cd) * xv);
     const W b_coef = c * (p.a * dv - cd * xv), k = W(2) / (p.a * p.b + cd), l = p.b / p.a;
-    detail::each_coordinate<T>(x.size(),
+    detail::each_coordinate<T>(detail::shared_size(x, y, v, out),
                                [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                  const V step = a_coef * (at(y) - at(x)) + b_coef * at(x);
                                  at.put(out, V(l * (at(v) + k * step)));
@@ -265,7 +265,7 @@ class PoincareBall {
     const W k = g * f.by_q, q(p.q);
     const W kd = W(2) * k / (p.a * p.b), cq = W(2) * W(c_) * q * k;
     const W kx = cq / p.a, ky = cq / p.b;
-    detail::each_coordinate<T>(x.size(),
+    detail::each_coordinate<T>(detail::shared_size(x, y, gx, gy),
                                [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
                                  const V u = kd * (at(x) - at(y));
                                  at.add(gx, V(u + kx * at(x)));
