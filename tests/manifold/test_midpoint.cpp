@@ -6,6 +6,7 @@
 #include "hcl/manifold/gyro.hpp"
 #include "hcl/manifold/midpoint.hpp"
 #include "hcl/manifold/models.hpp"
+#include "hcl/testing/gradient_check.hpp"
 #include "support/catalog.hpp"
 #include "support/quantum.hpp"
 #include "support/vjp.hpp"
@@ -80,6 +81,58 @@ TEST_CASE_TEMPLATE("gyro-midpoint, Einstein midpoint and Lorentz centroid are on
       CHECK(double(lorentz.dist(want, a)) <= tolerance);
       CHECK(double(lorentz.dist(want, b)) <= tolerance);
     }
+}
+
+TEST_CASE_TEMPLATE("in the half-space it is the same point", T, float, double) {
+  const double eps = double(std::numeric_limits<T>::epsilon());
+  for (const double c : curvatures)
+    for (const double radius : {1.0, 2.5}) {
+      CAPTURE(c);
+      CAPTURE(radius);
+      const hcl::Lorentz<T> lorentz{T(c)};
+      const hcl::HalfSpace<T> half{T(c)};
+      const auto x = random_points(lorentz, rows, dim, radius);
+      Rows<T> in_half(x);
+      for (hcl::Index i = 0; i < rows; ++i)
+        hcl::to_half_space(lorentz, hcl::BatchIn<T>(x).row(i),
+                           hcl::BatchOut<T>(in_half).row(i));
+      for (const auto& w : {Vec<T>{}, weights<T>}) {
+        Vec<T> want(dim);
+        hcl::to_half_space(lorentz, middle(lorentz, x, w), want);
+        CHECK(double(half.dist(want, middle(half, in_half, w))) <=
+              20 * eps * std::exp(2 * radius) / std::sqrt(c));
+      }
+    }
+}
+
+TEST_CASE("the half-space's backward is that of differences") {
+  const hcl::HalfSpace<double> m(0.7);
+  const Rows<double> x = random_vectors<double>(rows, dim, 1.0);
+  Rows<double> points = x;
+  points.col(dim - 1) = x.col(dim - 1).array().abs() + 0.2;
+  const Vec<double> g{1, -0.5, 2, 0.3, -1, 0.7, 0.2, 0.1, 1.5};
+  std::vector<double> in(points.data(), points.data() + points.size());
+  in.insert(in.end(), weights<double>.begin(), weights<double>.end());
+  in[rows * dim + 2] = 0.4;  // a difference on both sides of a weight
+  const std::size_t size = std::size_t(points.size());
+  const auto value = [&] {
+    Vec<double> out(dim);
+    hcl::midpoint(m, hcl::BatchIn<double>(in.data(), rows, dim),
+                  std::span<const double>(in).subspan(size), out);
+    double sum = 0;
+    for (std::size_t k = 0; k < g.size(); ++k) sum += g[k] * out[k];
+    return sum;
+  };
+  std::vector<double> gradient(in.size(), 0.0);
+  double gc = 0;
+  hcl::midpoint_vjp(m, hcl::BatchIn<double>(in.data(), rows, dim),
+                    std::span<const double>(in).subspan(size), g,
+                    hcl::BatchOut<double>(gradient.data(), rows, dim),
+                    std::span<double>(gradient).subspan(size), gc);
+  CHECK(gc == 0);
+  const auto r = hcl::testing::gradient_check(value, in, gradient, 1e-7);
+  CAPTURE(r.message);
+  CHECK(r.ok);
 }
 
 TEST_CASE_TEMPLATE("translations move it along", T, float, double) {

@@ -21,6 +21,7 @@
 #include "hcl/core/workspace.hpp"
 #include "hcl/manifold/batch.hpp"
 #include "hcl/manifold/euclidean.hpp"
+#include "hcl/manifold/half_space.hpp"
 #include "hcl/manifold/jet.hpp"
 #include "hcl/manifold/klein.hpp"
 #include "hcl/manifold/lorentz.hpp"
@@ -128,6 +129,15 @@ void check_midpoint(const char* where, const M& m, BatchIn<ScalarOf<M>> x,
   expect(any, where, ": all weights are 0");
 }
 
+template <class T>
+void check_midpoint_gradients(const char* where, BatchIn<T> x, std::span<const T> g,
+                              BatchOut<T> gx, std::span<T> gw) {
+  expect_length(where, "g", g.size(), x.cols());
+  check_finite<T>(where, "g", g);
+  expect_gradient<T>(where, "gx", gx, x);
+  if (!gw.empty()) expect_length(where, "gw", gw.size(), x.rows());
+}
+
 /// |x|^2.
 template <class S, class T>
 [[nodiscard]] S midpoint_norm2(Point<T> x) {
@@ -178,6 +188,10 @@ void midpoint(const M& m, BatchIn<ScalarOf<M>> x, std::span<const ScalarOf<M>> w
               Grad<ScalarOf<M>> out, Workspace& workspace) {
   using T = ScalarOf<M>;
   using S = detail::MidpointSum<T>;
+  static_assert(
+      requires(const S& n) { detail::lift(m, n, n); },
+      "hcl: midpoint knows Euclidean, Sphere, PoincareBall, Lorentz, Klein and "
+      "HalfSpace.");
   const char* const where = "midpoint";
   detail::check_midpoint(where, m, x, w);
   detail::expect_length(where, "out", out.size(), x.cols());
@@ -190,13 +204,6 @@ void midpoint(const M& m, BatchIn<ScalarOf<M>> x, std::span<const ScalarOf<M>> w
     if constexpr (!std::same_as<M, Sphere<T>>) m.project(out, out);
   }
 }
-template <class M>
-void midpoint(const M& m, BatchIn<ScalarOf<M>> x, std::span<const ScalarOf<M>> w,
-              Grad<ScalarOf<M>> out) {
-  Workspace workspace;
-  midpoint(m, x, w, out, workspace);
-}
-
 /// gx, gw, gc += the backward of midpoint, for the upstream g of D numbers; gw may have
 /// no numbers, then there is none by the weights. On the sphere by the raw rows.
 template <class M>
@@ -207,10 +214,7 @@ void midpoint_vjp(const M& m, BatchIn<ScalarOf<M>> x, std::span<const ScalarOf<M
   using S = detail::MidpointSum<T>;
   const char* const where = "midpoint_vjp";
   detail::check_midpoint(where, m, x, w);
-  detail::expect_length(where, "g", g.size(), x.cols());
-  detail::check_finite<T>(where, "g", g);
-  detail::expect_gradient<T>(where, "gx", gx, x);
-  if (!gw.empty()) detail::expect_length(where, "gw", gw.size(), x.rows());
+  detail::check_midpoint_gradients<T>(where, x, g, gx, gw);
   workspace.reset();
   const std::size_t d = g.size();
   S* const s = workspace.take<S>(d);
@@ -241,6 +245,97 @@ void midpoint_vjp(const M& m, BatchIn<ScalarOf<M>> x, std::span<const ScalarOf<M
     by_c += wi * (xs * l.h.d[1] + by_height * l.t.d[1]);
   }
   if constexpr (!std::same_as<M, Euclidean<T>>) gc = T(S(gc) + by_c);
+}
+namespace detail {
+
+/// The midpoint of HalfSpace, of rows (u_i, h_i): a_i = w_i/h_i, A = sum a_i, u = sum a_i
+/// u_i/A and h^2 = sum a_i r_i/A with r_i = |u_i - u|^2 + h_i^2, of which nothing
+/// cancels. u goes into the numbers at `s`.
+template <class T, class S = MidpointSum<T>>
+struct HalfSpaceMidpoint {
+  BatchIn<T> x;
+  std::span<const T> w;
+  std::span<S> u;
+  S weight, h2;  // A, h^2
+
+  HalfSpaceMidpoint(BatchIn<T> rows, std::span<const T> weights, S* s)
+      : x{rows}, w{weights}, u{s, std::size_t(rows.cols()) - 1}, weight(0), h2(0) {
+    std::fill(u.begin(), u.end(), S(0));
+    for (Index i = 0; i < x.rows(); ++i) {
+      const S a = this->a(i);
+      weight += a;
+      for (std::size_t k = 0; k < u.size(); ++k) u[k] += a * S(x.row(i)[k]);
+    }
+    for (S& e : u) e = e / weight;
+    for (Index i = 0; i < x.rows(); ++i) h2 += a(i) / weight * r(i);
+  }
+  [[nodiscard]] S w_of(Index i) const { return w.empty() ? S(1) : S(w[std::size_t(i)]); }
+  [[nodiscard]] S a(Index i) const { return w_of(i) / S(x.row(i).back()); }
+  [[nodiscard]] S off(Index i, std::size_t k) const { return S(x.row(i)[k]) - u[k]; }
+  [[nodiscard]] S r(Index i) const {
+    const S h(x.row(i).back());
+    S sum = h * h;
+    for (std::size_t k = 0; k < u.size(); ++k) sum += off(i, k) * off(i, k);
+    return sum;
+  }
+};
+
+}  // namespace detail
+
+/// The same point in the half-space: from the lift to the hyperboloid with t - l =
+/// 1/(ch), t + l = |x|^2/h (models.hpp), whose sum has u = sum a_i u_i/sum a_i, a_i =
+/// w_i/h_i.
+template <class M>
+  requires std::same_as<M, HalfSpace<ScalarOf<M>>>
+void midpoint(const M& m, BatchIn<ScalarOf<M>> x, std::span<const ScalarOf<M>> w,
+              Grad<ScalarOf<M>> out, Workspace& workspace) {
+  using std::sqrt;
+  using T = ScalarOf<M>;
+  using S = detail::MidpointSum<T>;
+  const char* const where = "midpoint";
+  detail::check_midpoint(where, m, x, w);
+  detail::expect_length(where, "out", out.size(), x.cols());
+  workspace.reset();
+  const detail::HalfSpaceMidpoint<T> of(x, w, workspace.take<S>(out.size()));
+  for (std::size_t k = 0; k < of.u.size(); ++k) out[k] = T(of.u[k]);
+  out.back() = T(sqrt(of.h2));
+}
+/// c has no part in it: the half-space's coordinates carry it.
+template <class M>
+  requires std::same_as<M, HalfSpace<ScalarOf<M>>>
+void midpoint_vjp(const M& m, BatchIn<ScalarOf<M>> x, std::span<const ScalarOf<M>> w,
+                  std::span<const ScalarOf<M>> g, BatchOut<ScalarOf<M>> gx,
+                  std::span<ScalarOf<M>> gw, ScalarOf<M>&, Workspace& workspace) {
+  using std::sqrt;
+  using T = ScalarOf<M>;
+  using S = detail::MidpointSum<T>;
+  const char* const where = "midpoint_vjp";
+  detail::check_midpoint(where, m, x, w);
+  detail::check_midpoint_gradients<T>(where, x, g, gx, gw);
+  workspace.reset();
+  const detail::HalfSpaceMidpoint<T> of(x, w, workspace.take<S>(g.size()));
+  const S by_h2 = S(g.back()) / (S(2) * sqrt(of.h2));
+  for (Index i = 0; i < x.rows(); ++i) {
+    const Grad<T> out = gx.row(i);
+    const S h(x.row(i).back()), share = of.a(i) / of.weight;
+    S by_a = by_h2 * (of.r(i) - of.h2);  // times A
+    for (std::size_t k = 0; k < of.u.size(); ++k) by_a += S(g[k]) * of.off(i, k);
+    for (std::size_t k = 0; k < of.u.size(); ++k)
+      out[k] = T(S(out[k]) + share * (S(g[k]) + S(2) * by_h2 * of.off(i, k)));
+    out.back() = T(S(out.back()) + share * (S(2) * by_h2 * h - by_a / h));
+    if (!gw.empty()) {
+      T& e = gw[std::size_t(i)];
+      e = T(S(e) + by_a / (of.weight * h));
+    }
+  }
+}
+
+/// With a workspace of their own.
+template <class M>
+void midpoint(const M& m, BatchIn<ScalarOf<M>> x, std::span<const ScalarOf<M>> w,
+              Grad<ScalarOf<M>> out) {
+  Workspace workspace;
+  midpoint(m, x, w, out, workspace);
 }
 template <class M>
 void midpoint_vjp(const M& m, BatchIn<ScalarOf<M>> x, std::span<const ScalarOf<M>> w,
