@@ -74,8 +74,9 @@ Rows<hcl::ScalarOf<M>> all_maps(const M& m) {
   hcl::dist_vjp(m, x, y, by_distance, out[0], out[1], c);
   hcl::logmap0(m, x, out[2]);
   hcl::expmap0_vjp(m, v, g, out[3], c);
-  hcl::expmap(m, x, out[2], out[4]);
-  hcl::expmap_vjp(m, x, out[2], g, out[5], out[6], c);
+  const auto at_x = random_tangents(m, x, 1);
+  hcl::expmap(m, x, at_x, out[4]);
+  hcl::expmap_vjp(m, x, at_x, g, out[5], out[6], c);
   hcl::clip_rows_vjp(v, T(0.5), g, out[7], r);
   if constexpr (std::same_as<M, hcl::PoincareBall<T>>)
     hcl::mobius_add_vjp(m, x, y, g, out[8], out[9], c);

@@ -164,7 +164,7 @@ TEST_CASE_TEMPLATE("maps by rows equal the points", M, HCL_TEST_MANIFOLDS(float)
   const M m = make<M>(0.7);
   const hcl::Index n = 70, d = 9;
   const auto x = random_points(m, n, d), y = random_points(m, n, d, 1.5, seed + 1);
-  const auto v = random_vectors<T>(n, d, 1), g = random_vectors<T>(n, d, 1, seed + 2);
+  const auto v = random_tangents(m, x, 1), g = random_vectors<T>(n, d, 1, seed + 2);
   const hcl::BatchIn<T> xs(x), ys(y), vs(v), gs(g);
   Rows<T> at(n, d), carried(n, d), zero = Rows<T>::Zero(n, d);
   hcl::geodesic(m, x, y, T(0.3), at);

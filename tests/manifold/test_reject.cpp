@@ -56,6 +56,35 @@ TEST_CASE("rows off the manifold") {
             {"dist", "y row 2", "zero row"});
 }
 
+TEST_CASE_TEMPLATE("vectors that are not tangent to the sphere", T, float, double) {
+  const hcl::Sphere<T> m(T(1));
+  Rows<T> x(2, 3), v(2, 3), out = Rows<T>::Constant(2, 3, 9), kept = out;
+  x << 1, 0, 0, 0, 0, 1;
+  v << 0, 1, 0, T(1.5707963), 0, 1;
+  T gc(0);
+  const auto refused = [&](const char* where, const auto& call) {
+    check_has(message(call), {where, "v row 1", "not tangent", "0.537"});
+    CHECK(out == kept);
+  };
+  refused("expmap", [&] { hcl::expmap(m, x, v, out); });
+  refused("expmap_vjp", [&] { hcl::expmap_vjp(m, x, v, x, out, kept, gc); });
+  refused("parallel_transport", [&] { hcl::parallel_transport(m, x, x, v, out); });
+  Rows<T> g(3 * 2, 3);
+  refused("parallel_transport_vjp", [&] {
+    hcl::parallel_transport_vjp(m, x, x, v, x, out, hcl::BatchOut<T>(g.data(), 2, 3),
+                                hcl::BatchOut<T>(g.data() + 6, 2, 3), gc);
+  });
+  // Rounding is none of it, at any length.
+  Rows<T> points = support::random_points(m, 200, 5), tangents(200, 5), to(200, 5);
+  for (hcl::Index i = 0; i < 200; ++i) {
+    const Rows<T> any = Rows<T>::Random(1, 5) * T(std::pow(10.0, double(i % 30) - 15));
+    m.project_tangent(hcl::BatchIn<T>(points).row(i), hcl::BatchIn<T>(any).row(0),
+                      hcl::BatchOut<T>(tangents).row(i));
+  }
+  tangents.row(7).setZero();
+  CHECK(message([&] { hcl::expmap(m, points, tangents, to); }).empty());
+}
+
 TEST_CASE("numbers that are not finite") {
   Rows<float> x = Rows<float>::Constant(70, 2, 0.1f), out = x;
   x(69, 0) = nan_value;

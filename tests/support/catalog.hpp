@@ -87,6 +87,19 @@ Rows<hcl::ScalarOf<M>> random_points(const M& m, hcl::Index n, hcl::Index d,
   return x;
 }
 
+/// Vectors of length up to `length`, tangent at the rows of x.
+template <class M>
+Rows<hcl::ScalarOf<M>> random_tangents(const M& m, const Rows<hcl::ScalarOf<M>>& x,
+                                       double length, unsigned from = seed) {
+  using T = hcl::ScalarOf<M>;
+  Rows<T> v = random_vectors<T>(x.rows(), x.cols(), length, from);
+  for (hcl::Index i = 0; i < x.rows(); ++i)
+    for (int twice = 0; twice < 2; ++twice)  // what is mostly across it loses digits
+      m.project_tangent(hcl::BatchIn<T>(x).row(i), hcl::BatchIn<T>(v).row(i),
+                        hcl::BatchOut<T>(v).row(i));
+  return v;
+}
+
 /// Six points in `dim` dimensions, the last two close to each other.
 template <class M>
 std::vector<std::vector<hcl::ScalarOf<M>>> some_points(const M& m, hcl::Index dim,

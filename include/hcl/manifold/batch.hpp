@@ -152,6 +152,26 @@ auto point_rows(const char* arg, const M& m, const BatchView<const ScalarOf<M>>&
   }
 }
 
+/// Throws for the first row of v that is not tangent at its row of x, of a geometry that
+/// can tell; after the checks of both.
+template <class M>
+void check_tangents(const char* where, const M& m, BatchIn<ScalarOf<M>> x,
+                    BatchIn<ScalarOf<M>> v) {
+  if constexpr (requires(Point<ScalarOf<M>> row) { m.is_tangent(row, row); }) {
+    std::array<Index, kRowBlocks> bad;
+    bad.fill(-1);
+    for_row_blocks(x.rows(), [&](Index b, Index first, Index last) {
+      for (Index i = first; i < last && bad[std::size_t(b)] < 0; ++i)
+        if (!m.is_tangent(x.row(i), v.row(i))) bad[std::size_t(b)] = i;
+    });
+    for (const Index i : bad) {
+      if (i < 0) continue;
+      const OnManifold why = m.is_tangent(x.row(i), v.row(i));
+      fail(where, ": v row ", i, ": ", why.reason, ", value ", why.value);
+    }
+  }
+}
+
 template <class T>
 void check_finite(const char* where, const char* arg, const BatchView<const T>& x) {
   check_rows(where, finite_rows<T>(arg, x));
@@ -210,6 +230,17 @@ void map_pairs(const char* where, const char* u_arg, bool u_on, const M& m,
   expect_like(where, "out", out, x);
   check_rows(where, point_rows("x", m, x), point_rows(u_arg, m, u, u_on));
   for_rows(x.rows(), [&](Index i) { f(x.row(i), u.row(i), out.row(i)); });
+}
+
+/// out row i = f(x row i, v row i, out row i), v tangent vectors at x.
+template <class M, class F>
+void map_tangents(const char* where, const M& m, BatchIn<ScalarOf<M>> x,
+                  BatchIn<ScalarOf<M>> v, BatchOut<ScalarOf<M>> out, const F& f) {
+  expect_like(where, "v", v, x);
+  expect_like(where, "out", out, x);
+  check_rows(where, point_rows("x", m, x), point_rows("v", m, v, false));
+  check_tangents(where, m, x, v);
+  for_rows(x.rows(), [&](Index i) { f(x.row(i), v.row(i), out.row(i)); });
 }
 
 /// Backward of a map at the origin: gx row i += J^T g row i, gc += <g, dz/dc>.
@@ -290,12 +321,12 @@ void logmap0_vjp(const M& m, BatchIn<ScalarOf<M>> z, BatchIn<ScalarOf<M>> gv,
                     [&](auto a, auto g, auto o, auto& s) { m.logmap0_vjp(a, g, o, s); });
 }
 
-/// out row i = expmap(x row i, v row i).
+/// out row i = expmap(x row i, v row i). On the sphere v must be tangent at x.
 template <Manifold M>
 void expmap(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> v,
             BatchOut<ScalarOf<M>> out) {
-  detail::map_pairs("expmap", "v", false, m, x, v, out,
-                    [&](auto a, auto b, auto o) { m.expmap(a, b, o); });
+  detail::map_tangents("expmap", m, x, v, out,
+                       [&](auto a, auto b, auto o) { m.expmap(a, b, o); });
 }
 
 /// out row i = logmap(x row i, y row i).

@@ -28,6 +28,7 @@ void pull_pairs(const char* where, const char* u_arg, bool u_on, const M& m,
   expect_gradient<T>(where, "gradient of the second argument", gu, x, u, g);
   check_rows(where, point_rows("x", m, x), point_rows(u_arg, m, u, u_on),
              finite_rows<T>("g", g));
+  if (!u_on) check_tangents(where, m, x, u);
   sum_rows<T>(
       x.rows(),
       [&](Index i, T& s) { f(i, x.row(i), u.row(i), g.row(i), gx.row(i), gu.row(i), s); },
@@ -68,7 +69,8 @@ void geodesic(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
   });
 }
 
-/// out row i = v row i, taken from x row i to y row i.
+/// out row i = v row i, taken from x row i to y row i. On the sphere v must be tangent at
+/// x.
 template <Manifold M>
 void parallel_transport(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
                         BatchIn<ScalarOf<M>> v, BatchOut<ScalarOf<M>> out) {
@@ -78,6 +80,7 @@ void parallel_transport(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>>
   detail::expect_like(where, "out", out, x);
   detail::check_rows(where, detail::point_rows("x", m, x), detail::point_rows("y", m, y),
                      detail::point_rows("v", m, v, false));
+  detail::check_tangents(where, m, x, v);
   detail::for_rows(x.rows(), [&](Index i) {
     m.parallel_transport(x.row(i), y.row(i), v.row(i), out.row(i));
   });
@@ -94,7 +97,9 @@ void parallel_transport_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf
   detail::expect_gradient<ScalarOf<M>>(where, "gradient of v", gv, x, y, v, g);
   expect_apart<ScalarOf<M>>(where, "gradient of x", gx, "v", v);
   expect_apart<ScalarOf<M>>(where, "gradient of y", gy, "v", v);
-  detail::check_rows(where, detail::point_rows("v", m, v, false));
+  detail::check_rows(where, detail::point_rows("x", m, x),
+                     detail::point_rows("v", m, v, false));
+  detail::check_tangents(where, m, x, v);
   detail::pull_pairs(where, "y", true, m, x, y, g, gx, gy, gc,
                      [&](Index i, auto a, auto b, auto e, auto ga, auto gb, auto& s) {
                        parallel_transport_vjp(m, a, b, v.row(i), e, ga, gb, gv.row(i), s);

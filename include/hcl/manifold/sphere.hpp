@@ -66,7 +66,7 @@ class Sphere {
     pair_vjp(Pair(x, y), -W(g), x, y, gx, gy);
   }
 
-  /// cos(r) x + sin(r)/r v, r = sqrt(c)|v|, for v tangent at x.
+  /// cos(r) x + sin(r)/r v, r = sqrt(c)|v|, for v tangent at x: by rows that is checked.
   void expmap(Point<T> x, Point<T> v, Grad<T> out) const {
     using std::cos;
     const W r = root_c() * detail::length<T>(v);
@@ -158,6 +158,15 @@ class Sphere {
     if (const auto finite = detail::all_finite<T>(x); !finite) return finite;
     if (norm2<T>(x) > W(0)) return {};
     return {false, "a zero row has no direction on the sphere", 0};
+  }
+
+  /// <x^,v> is 0 up to the rounding of v: at most 1000 epsilon |v|.
+  [[nodiscard]] OnManifold is_tangent(Point<T> x, Point<T> v) const {
+    const W radial = dot<T>(x, v) / detail::length<T>(x), size = detail::length<T>(v),
+            most = W(1000) * W(std::numeric_limits<T>::epsilon()) * size;
+    if (-most <= radial && radial <= most) return {};
+    return {false, "not tangent at x (project_tangent makes it so), <x,v>/(|x||v|)",
+            static_cast<double>(W(radial / size))};
   }
 
   // GramMetric. The chord is Q = sin^2(theta/2) = (|x-y|^2 - (|x|-|y|)^2)/(4|x||y|) up to
