@@ -11,9 +11,9 @@ namespace hcl::inline HCL_ABI {
 
 /// hi + lo with |lo| <= ulp(hi)/2. The arithmetic is Dekker's (A Floating-Point Technique
 /// for Extending the Available Precision, 1971) with exact products by fma: relative
-/// error of * / sqrt about 2^-102, of + the same relative to the larger term. asinh and
-/// atan2 are those of double with a correction to first order: their own rounding, but
-/// none of the argument's.
+/// error of * / sqrt about 2^-102, of + the same relative to the larger term, of exp cosh
+/// tanh about 2^-90. asinh and atan2 are those of double with a correction to first
+/// order: their own rounding, but none of the argument's.
 struct DoubleDouble {
   double hi = 0, lo = 0;
 
@@ -57,6 +57,7 @@ struct DoubleDouble {
   }
   friend HCL_INLINE DoubleDouble operator/(const DoubleDouble& a, const DoubleDouble& b) {
     const double q = a.hi / b.hi;
+    if (q == 0) return DoubleDouble(q);  // also of an infinite b, whose product is NaN
     const DoubleDouble p = two_prod(q, b.hi);
     return fast_two_sum(q, std::fma(-q, b.lo, ((a.hi - p.hi) - p.lo) + a.lo) / b.hi);
   }
@@ -79,6 +80,40 @@ struct DoubleDouble {
     const double r = std::sqrt(a.hi);
     const DoubleDouble p = two_prod(r, r);
     return fast_two_sum(r, ((a.hi - p.hi) - p.lo + a.lo) / (2 * r));
+  }
+  /// e^a: of a remainder over 256 by its series, squared eight times.
+  friend DoubleDouble exp(const DoubleDouble& a) {
+    if (!(std::abs(a.hi) < 709)) return DoubleDouble(std::exp(a.hi));
+    const double k = std::round(a.hi * 1.4426950408889634);
+    const DoubleDouble log2(0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56);
+    const DoubleDouble r = (a - DoubleDouble(k) * log2) * DoubleDouble(0x1p-8);
+    DoubleDouble p = r, term = r;  // e^r - 1
+    for (int n = 2; n <= 11; ++n) {
+      term = term * r / DoubleDouble(double(n));
+      p += term;
+    }
+    for (int n = 0; n < 8; ++n) p = p + p + p * p;
+    p += DoubleDouble(1.0);
+    return DoubleDouble(std::ldexp(p.hi, int(k)), std::ldexp(p.lo, int(k)));
+  }
+  friend DoubleDouble cosh(const DoubleDouble& a) {
+    if (std::abs(a.hi) > 350) return DoubleDouble(std::cosh(a.hi));
+    const DoubleDouble e = exp(a);
+    return (e + DoubleDouble(1.0) / e) * DoubleDouble(0.5);
+  }
+  /// By its series below 1/8, where a quotient of exponentials would cancel.
+  friend DoubleDouble tanh(const DoubleDouble& a) {
+    if (std::abs(a.hi) < 0.125) {
+      DoubleDouble s(0.0), c(1.0), term(1.0);  // sinh and cosh
+      for (int n = 1; n <= 22; ++n) {
+        term = term * a / DoubleDouble(double(n));
+        (n % 2 == 1 ? s : c) += term;
+      }
+      return s / c;
+    }
+    if (a.hi < 0) return -tanh(-a);
+    if (a.hi > 40) return DoubleDouble(1.0, -2 * std::exp(-2 * a.hi));
+    return DoubleDouble(1.0) - DoubleDouble(2.0) / (exp(a + a) + DoubleDouble(1.0));
   }
   friend DoubleDouble asinh(const DoubleDouble& a) {
     return fast_two_sum(std::asinh(a.hi), a.lo / std::hypot(1.0, a.hi));

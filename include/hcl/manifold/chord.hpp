@@ -188,10 +188,14 @@ template <class T>
   });
 }
 template <class T>
-[[nodiscard]] Wide<T> diff_dot(Point<T> x, Point<T> y, Point<T> v) {
-  return sum_of<Wide<T>>(shared_size(x, y, v), [&]<class V>(const V& s, std::size_t k) {
+[[nodiscard]] Sum<T> diff_dot_sum(Point<T> x, Point<T> y, Point<T> v) {
+  return sum_of<Sum<T>>(shared_size(x, y, v), [&]<class V>(const V& s, std::size_t k) {
     return add_product(s, V(load_sum<V>(&x[k]) - load_sum<V>(&y[k])), load_sum<V>(&v[k]));
   });
+}
+template <class T>
+[[nodiscard]] Wide<T> diff_dot(Point<T> x, Point<T> y, Point<T> v) {
+  return Wide<T>(diff_dot_sum<T>(x, y, v));
 }
 
 /// out = x.

@@ -12,6 +12,32 @@
 
 namespace hcl::inline HCL_ABI {
 
+namespace detail {
+
+/// g += e(i) in Sum<T>, a covector at x, |x| = length. The metric of the Lorentz chart
+/// sees <x, g> enlarged by t_x sqrt(c), and with it the rounding of the coordinates. So
+/// the smallest coordinate that x can still be moved by takes up what the others lost of
+/// <x, g>.
+template <class T, class E>
+void add_covector(Point<T> x, const Sum<T>& length, Grad<T> g, const E& e) {
+  using W = Wide<T>;
+  using S = Sum<T>;
+  const std::size_t n = x.size();
+  const W enough = W(length) * W(length) / W(16.0 * double(n));
+  W lost(0), least(std::numeric_limits<W>::max());
+  std::size_t at = n;
+  for (std::size_t i = 0; i < n; ++i) {
+    const S sum = S(g[i]) + e(i);
+    g[i] = T(sum);
+    const W u(x[i]), size = W(g[i]) < W(0) ? W(-W(g[i])) : W(g[i]);
+    lost += u * W(sum - S(g[i]));
+    if (u * u > enough && size < least) at = i, least = size;
+  }
+  if (at < n) g[at] = T(W(g[at]) + lost / W(x[at]));
+}
+
+}  // namespace detail
+
 /// The hyperboloid t^2 - |x|^2 = 1/c (Nickel, Kiela, Learning Continuous Hierarchies in
 /// the Lorentz Model, 2018). Points and tangent vectors are their D spatial coordinates,
 /// t_x = sqrt(1/c+|x|^2) and v_t = <x,v>/t_x follow, so every finite row is a point and
@@ -307,31 +333,12 @@ class Lorentz {
   void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y,
                 const W& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const W k = g * f.by_q, c(c_);
-    add_covector(x, p.a, gx,
-                 [&](std::size_t i) { return S(k) * p.by_x(S(x[i]), S(y[i])); });
-    add_covector(y, p.b, gy,
-                 [&](std::size_t i) { return S(k) * p.by_y(S(x[i]), S(y[i])); });
+    detail::add_covector<T>(
+        x, p.a, gx, [&](std::size_t i) { return S(k) * p.by_x(S(x[i]), S(y[i])); });
+    detail::add_covector<T>(
+        y, p.b, gy, [&](std::size_t i) { return S(k) * p.by_y(S(x[i]), S(y[i])); });
     const W dt(p.gap * ((p.a + p.b) / (p.tx + p.ty)));
     gc = T(W(gc) + g * f.by_c - k / W(4) * (dt / (c * W(p.tx))) * (dt / (c * W(p.ty))));
-  }
-
-  /// g += e(i), a covector at x, |x| = length. The metric sees <x, g> enlarged by
-  /// t_x sqrt(c), and with it the rounding of the coordinates. So the smallest coordinate
-  /// that x can still be moved by takes up what the others lost of <x, g>.
-  template <class E>
-  static void add_covector(Point<T> x, const S& length, Grad<T> g, const E& e) {
-    const std::size_t n = x.size();
-    const W enough = W(length) * W(length) / W(16.0 * double(n));
-    W lost(0), least(std::numeric_limits<W>::max());
-    std::size_t at = n;
-    for (std::size_t i = 0; i < n; ++i) {
-      const S sum = S(g[i]) + e(i);
-      g[i] = T(sum);
-      const W u(x[i]), size = W(g[i]) < W(0) ? W(-W(g[i])) : W(g[i]);
-      lost += u * W(sum - S(g[i]));
-      if (u * u > enough && size < least) at = i, least = size;
-    }
-    if (at < n) g[at] = T(W(g[at]) + lost / W(x[at]));
   }
 
   T c_;

@@ -17,38 +17,44 @@ namespace hcl::inline HCL_ABI {
 
 namespace detail {
 
+/// each_coordinate in Sum<T>: of doubles one by one in two doubles.
+template <class T, class F>
+HCL_INLINE void each_sum(std::size_t n, const F& f) {
+  if constexpr (std::same_as<Sum<T>, Wide<T>>)
+    each_coordinate<T>(n, f);
+  else
+    for (std::size_t k = 0; k < n; ++k) f(Coordinates<Sum<T>>{k});
+}
+
 /// v as the metric of the Lorentz chart lowers it, v - c<x,v>/(1 + c|x|^2) x, split along
 /// x: the sum as it stands cancels for radial v far from the origin.
 template <class T>
 struct Lowered {
   using W = Wide<T>;
-  W along, kept, by_time;  // <x,v>/|x|^2, that over 1 + c|x|^2, c<x,v>/(1 + c|x|^2)
-  W length2;               // |v|^2 - c<x,v>^2/(1 + c|x|^2)
+  using S = Sum<T>;
+  S length, along, kept;  // |x|, <x,v>/|x|^2, that over 1 + c|x|^2
+  W by_time;              // c<x,v>/(1 + c|x|^2)
+  W length2;              // |v|^2 - c<x,v>^2/(1 + c|x|^2)
   Lowered(const W& c, Point<T> x, Point<T> v)
-      : along(0), kept(0), by_time(0), length2(0) {
-    const Sum<T> n = dot_sum<T>(x, x), xv = dot_sum<T>(x, v);
-    if (n > Sum<T>(0)) {
-      const W t2 = W(1) + c * W(n);
-      along = W(xv / n), kept = along / t2, by_time = c * W(xv) / t2;
+      : length(0), along(0), kept(0), by_time(0), length2(0) {
+    const S n = dot_sum<T>(x, x), xv = dot_sum<T>(x, v);
+    length = root(n);
+    if (n > S(0)) {
+      const S t2 = S(1) + S(c) * n;
+      along = xv / n, kept = along / t2, by_time = c * W(xv / t2);
     }
     for (std::size_t i = 0; i < x.size(); ++i) {
-      const W across = W(v[i]) - along * W(x[i]);
+      const W across(S(v[i]) - along * S(x[i]));
       length2 += across * across;
     }
-    length2 += along * kept * W(n);
+    length2 += W(along * kept * n);
   }
-  [[nodiscard]] W operator()(const T& x, const T& v) const {
-    return (W(v) - along * W(x)) + kept * W(x);
+  [[nodiscard]] S operator()(const T& x, const T& v) const {
+    return (S(v) - along * S(x)) + kept * S(x);
   }
 };
 
 /// logmap = on_x x + on_y y, z = c d(x,y)^2.
-template <class T, class S>
-[[nodiscard]] OnGeodesic<S> on_logmap(const Lorentz<T>&, const S&, const S&, const S& z,
-                                      const S&) {
-  const S k = S(1) / sinhc_of_square(z);
-  return {-k * cosh_of_square(z), k};
-}
 template <class T, class S>
 [[nodiscard]] OnGeodesic<S> on_logmap(const Sphere<T>&, const S& nx, const S& ny,
                                       const S& z, const S& c) {
@@ -84,7 +90,7 @@ void expmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
                 Point<std::type_identity_t<T>> v, Point<std::type_identity_t<T>> g,
                 Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gv,
                 std::type_identity_t<T>& gc) {
-  using W = Wide<T>;
+  using S = Sum<T>;
   const auto of = detail::sums_of<5, Sum<T>>(
       detail::shared_size(x, v, g),
       [&]<class V>(std::array<V, 5>& sum, std::size_t k) HCL_INLINE_LAMBDA {
@@ -96,15 +102,14 @@ void expmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
         sum[3] = detail::add_product(sum[3], gk, xk);
         sum[4] = detail::add_product(sum[4], gk, vk);
       });
-  const W g_x(of[3]), g_v(of[4]);
-  const auto [nx, nv, xv, c] = detail::variables<W>(W(of[0]), W(of[1]), W(of[2]), m.c());
-  const auto a = detail::gap_of(W(m.gap(of[0])), nx, c);
+  const auto [nx, nv, xv, c] = detail::variables<S>(of[0], of[1], of[2], m.c());
+  const auto a = detail::gap_of(m.gap(of[0]), nx, c);
   const auto z = c * nv / (a * a);
   const auto [tanhc_z, b] = detail::tanhc_sech2_of_square(z);
   const auto s = tanhc_z / a;
   auto q = nx + s * (s * nv + xv + xv);
   // q and its half slope by s, from the sums x + u themselves.
-  const auto [value, q_s] = detail::sums_of<2, W>(
+  const auto [value, q_s] = detail::sums_of<2, S>(
       detail::shared_size(x, v),
       [&]<class V>(std::array<V, 2>& sum, std::size_t k) HCL_INLINE_LAMBDA {
         const V vk = detail::load_sum<V>(&v[k]),
@@ -113,18 +118,18 @@ void expmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
         sum[1] = detail::add_product(sum[1], e, vk);
       });
   for (std::size_t k = 0; k < q.d.size(); ++k)
-    q.d[k] = nx.d[k] + s.v * (s.v * nv.d[k] + W(2) * xv.d[k]) + W(2) * q_s * s.d[k];
+    q.d[k] = nx.d[k] + s.v * (s.v * nv.d[k] + S(2) * xv.d[k]) + S(2) * q_s * s.d[k];
   q.v = value;
   const auto below = a * b + c * q, on_x = (a + c * q) / below, on_v = a * s / below;
-  const auto by = (g_x * on_x + g_v * on_v).d;
-  const W gx_g = on_x.v, gv_g = on_v.v, by_x = W(2) * by[0], by_v = W(2) * by[1],
+  const auto by = (of[3] * on_x + of[4] * on_v).d;
+  const S gx_g = on_x.v, gv_g = on_v.v, by_x = S(2) * by[0], by_v = S(2) * by[1],
           by_xv = by[2];
-  detail::each_coordinate<T>(detail::shared_size(x, v, g, gx, gv),
-                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
-                               at.add(gx, V(gx_g * at(g) + by_x * at(x) + by_xv * at(v)));
-                               at.add(gv, V(gv_g * at(g) + by_v * at(v) + by_xv * at(x)));
-                             });
-  gc = T(W(gc) + by[3]);
+  detail::each_sum<T>(detail::shared_size(x, v, g, gx, gv),
+                      [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                        at.add(gx, V(gx_g * at(g) + by_x * at(x) + by_xv * at(v)));
+                        at.add(gv, V(gv_g * at(g) + by_v * at(v) + by_xv * at(x)));
+                      });
+  gc = T(S(gc) + by[3]);
 }
 /// z = c(|v|^2 - c<x,v>^2/(1 + c|x|^2)) has dz/dv = 2c w, dz/dx = -2c^2<x,v>/(1 + c|x|^2)
 /// w, w the lowered v.
@@ -134,17 +139,19 @@ void expmap_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                 Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gv,
                 std::type_identity_t<T>& gc) {
   using W = Wide<T>;
+  using S = Sum<T>;
   const W c(m.c());
   const detail::Lowered<T> low(c, x, v);
   const auto [z] = detail::variables<W>(c * low.length2);
   const auto k = detail::lorentz_step(z, m.farthest());
   const W by_z = dot<T>(g, x) * k.on_x.d[0] + dot<T>(g, v) * k.on_y.d[0];
   const W kv = W(2) * c * by_z, kx = -kv * low.by_time;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const W w = low(x[i], v[i]), gi(g[i]);
-    gx[i] = T(W(gx[i]) + k.on_x.v * gi + kx * w);
-    gv[i] = T(W(gv[i]) + k.on_y.v * gi + kv * w);
-  }
+  const auto add = [&](Grad<T> to, const W& by_g, const W& by_w) {
+    detail::add_covector<T>(x, low.length, to, [&](std::size_t i) {
+      return S(by_g) * S(g[i]) + S(by_w) * low(x[i], v[i]);
+    });
+  };
+  add(gx, k.on_x.v, kx), add(gv, k.on_y.v, kv);
   gc = T(W(gc) + by_z * (low.length2 - low.by_time * (low.by_time / c)));
 }
 /// By the raw row x; v as it is, also where it is not tangent.
@@ -179,35 +186,49 @@ void logmap_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
                 Point<std::type_identity_t<T>> y, Point<std::type_identity_t<T>> g,
                 Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gy,
                 std::type_identity_t<T>& gc) {
-  using W = Wide<T>;
-  const auto [nx, ny, q, c] =
-      detail::variables<W>(norm2<T>(x), norm2<T>(y), diff2<T>(x, y), m.c());
-  const auto a = detail::gap_of(m.gap(x), nx, c);
-  const auto b = detail::gap_of(m.gap(y), ny, c);
+  using S = Sum<T>;
+  const auto of = detail::norms_and_square<-1, T>(x, y);
+  const auto [nx, ny, q, c] = detail::variables<S>(of[0], of[1], of[2], m.c());
+  const auto a = detail::gap_of(m.gap(of[0]), nx, c);
+  const auto b = detail::gap_of(m.gap(of[1]), ny, c);
   const auto w = c * q / (a * b);
-  const auto k = detail::asinhc_of_square(w) / (b * sqrt(W(1) + w));
+  const auto k = detail::asinhc_of_square(w) / (b * sqrt(S(1) + w));
   const auto on_gap = k * a, on_x = -k * c * q;
-  const W gap_g = detail::diff_dot<T>(y, x, g);  // <y-x, g>
-  const auto by = (gap_g * on_gap + dot<T>(g, x) * on_x).d;
-  const W gx_g = on_x.v - on_gap.v, gy_g = on_gap.v, by_x = W(2) * by[0],
-          by_y = W(2) * by[1], by_q = W(2) * by[2];
-  detail::each_coordinate<T>(detail::shared_size(x, y, g, gx, gy),
-                             [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
-                               const V by_gap = by_q * (at(y) - at(x));
-                               at.add(gx, V(gx_g * at(g) + by_x * at(x) - by_gap));
-                               at.add(gy, V(gy_g * at(g) + by_y * at(y) + by_gap));
-                             });
-  gc = T(W(gc) + by[3]);
+  const S gap_g = detail::diff_dot_sum<T>(y, x, g);  // <y-x, g>
+  const auto by = (gap_g * on_gap + detail::dot_sum<T>(g, x) * on_x).d;
+  const S gx_g = on_x.v - on_gap.v, gy_g = on_gap.v, by_x = S(2) * by[0],
+          by_y = S(2) * by[1], by_q = S(2) * by[2];
+  detail::each_sum<T>(detail::shared_size(x, y, g, gx, gy),
+                      [&]<class V>(detail::Coordinates<V> at) HCL_INLINE_LAMBDA {
+                        const V by_gap = by_q * (at(y) - at(x));
+                        at.add(gx, V(gx_g * at(g) + by_x * at(x) - by_gap));
+                        at.add(gy, V(gy_g * at(g) + by_y * at(y) + by_gap));
+                      });
+  gc = T(S(gc) + by[3]);
 }
+/// Of k ((y - x) - 2w x), k = F(w)/sqrt(1 + w), w = cQ.
 template <class T>
 void logmap_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                 Point<std::type_identity_t<T>> y, Point<std::type_identity_t<T>> g,
                 Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gy,
                 std::type_identity_t<T>& gc) {
-  const auto weights = [&](const auto& nx, const auto& ny, const auto& z, const auto&,
-                           const auto& c) { return detail::on_logmap(m, nx, ny, z, c); };
-  T unused(0);
-  detail::two_point_vjp<Lorentz<T>, T>(m, x, y, T(0), weights, g, gx, gy, unused, gc);
+  using std::sqrt;
+  using S = Sum<T>;
+  const S nx = detail::dot_sum<T>(x, x), ny = detail::dot_sum<T>(y, y), c(m.c()), one(1),
+          two(2), tx = sqrt(one / c + nx), ty = sqrt(one / c + ny), r = ty / tx;
+  const S q(m.chord(x, y)), w = c * q, s = detail::root(w), h = sqrt(one + w);
+  const S f = asinhc(s), k = f / h,
+          k_w = asinhc_slope(s, f) / (two * h) - f / (two * h * h * h);
+  const S g_x = detail::dot_sum<T>(g, x), g_gap = detail::diff_dot_sum<T>(y, x, g);
+  const S by_w = k_w * (g_gap - two * w * g_x) - two * k * g_x, half = c * by_w / two;
+  detail::add_covector<T>(x, detail::root(nx), gx, [&](std::size_t i) {
+    return half * (r * S(x[i]) - S(y[i])) - k * (one + two * w) * S(g[i]);
+  });
+  detail::add_covector<T>(y, detail::root(ny), gy, [&](std::size_t i) {
+    return half * (S(y[i]) / r - S(x[i])) + k * S(g[i]);
+  });
+  const S dt = detail::norm2_gap<T>(y, x) / (tx + ty);  // t_y - t_x
+  gc = T(S(gc) + by_w * (q - dt / (two * c * tx) * (dt / (two * ty))));
 }
 /// By the raw rows. c only scales, by 1/sqrt(c).
 template <class T>
@@ -250,25 +271,29 @@ void parallel_transport_vjp(const PoincareBall<T>& m, Point<std::type_identity_t
                             Grad<std::type_identity_t<T>> gy,
                             Grad<std::type_identity_t<T>> gv,
                             std::type_identity_t<T>& gc) {
-  using W = Wide<T>;
-  const W gap_v = detail::diff_dot<T>(y, x, v), gap_g = detail::diff_dot<T>(y, x, g);
-  const auto [nx, ny, q, xv, ev, c] = detail::variables<W>(
-      norm2<T>(x), norm2<T>(y), diff2<T>(x, y), dot<T>(x, v), gap_v, m.c());
-  const auto a = detail::gap_of(m.gap(x), nx, c);
-  const auto b = detail::gap_of(m.gap(y), ny, c);
+  using S = Sum<T>;
+  const auto of = detail::norms_and_square<-1, T>(x, y);
+  const S gap_v = detail::diff_dot_sum<T>(y, x, v),
+          gap_g = detail::diff_dot_sum<T>(y, x, g);
+  const auto [nx, ny, q, xv, ev, c] =
+      detail::variables<S>(of[0], of[1], of[2], detail::dot_sum<T>(x, v), gap_v, m.c());
+  const auto a = detail::gap_of(m.gap(of[0]), nx, c);
+  const auto b = detail::gap_of(m.gap(of[1]), ny, c);
   const auto cq = c * q, l = b / a, below = a * b + cq, k = (l + l) * c / below;
   const auto on_gap = -k * (c * nx * ev + (b + cq) * xv), on_x = k * (a * ev - cq * xv);
-  const auto by = (dot<T>(g, v) * l + gap_g * on_gap + dot<T>(g, x) * on_x).d;
+  const auto by =
+      (detail::dot_sum<T>(g, v) * l + gap_g * on_gap + detail::dot_sum<T>(g, x) * on_x).d;
+  const S two(2);
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const W xi(x[i]), yi(y[i]), vi(v[i]), gi(g[i]), e = yi - xi;
-    const W by_gap = on_gap.v * gi + W(2) * by[2] * e + by[4] * vi;
-    gx[i] = T(W(gx[i]) + on_x.v * gi + W(2) * by[0] * xi + by[3] * vi - by_gap);
-    gy[i] = T(W(gy[i]) + W(2) * by[1] * yi + by_gap);
-    gv[i] = T(W(gv[i]) + l.v * gi + by[3] * xi + by[4] * e);
+    const S xi(x[i]), yi(y[i]), vi(v[i]), gi(g[i]), e = yi - xi;
+    const S by_gap = on_gap.v * gi + two * by[2] * e + by[4] * vi;
+    gx[i] = T(S(gx[i]) + on_x.v * gi + two * by[0] * xi + by[3] * vi - by_gap);
+    gy[i] = T(S(gy[i]) + two * by[1] * yi + by_gap);
+    gv[i] = T(S(gv[i]) + l.v * gi + by[3] * xi + by[4] * e);
   }
-  gc = T(W(gc) + by[5]);
+  gc = T(S(gc) + by[5]);
 }
-/// Of v + k (x+y), k = c p/(2 cosh^2(theta/2)), p = <y - (t_y/t_x) x, v>.
+/// Of v + k (x+y), k = c p/(2(1 + cQ)), p = <y - (t_y/t_x) x, v>, Q the chord.
 template <class T>
 void parallel_transport_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                             Point<std::type_identity_t<T>> y,
@@ -279,7 +304,6 @@ void parallel_transport_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> 
                             Grad<std::type_identity_t<T>> gv,
                             std::type_identity_t<T>& gc) {
   using std::sqrt;
-  using W = Wide<T>;
   using S = Sum<T>;
   const S nx = detail::dot_sum<T>(x, x), ny = detail::dot_sum<T>(y, y),
           over = S(1) / S(m.c()), sx = sqrt(over + nx), sy = sqrt(over + ny),
@@ -287,21 +311,32 @@ void parallel_transport_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> 
   // p as <y-x, v> less what the times differ by: close points do not cancel.
   S sp = S(0) - gap / ((sx + sy) * sx) * sxv;
   for (std::size_t i = 0; i < x.size(); ++i) sp += (S(y[i]) - S(x[i])) * S(v[i]);
-  const W d2(m.dist2(x, y)), c0(m.c()), tx(sx), ty(sy), xv(sxv);
-  const auto [p, z, c] = detail::variables<W>(W(sp), c0 * d2, c0);
-  const auto k =
-      c * p /
-      (W(2) * detail::cosh_of_square(z / W(4)) * detail::cosh_of_square(z / W(4)));
-  const W both = detail::sum_dot<T>(x, y, g), by_p = both * k.d[0], r = ty / tx;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const W xi(x[i]), yi(y[i]), vi(v[i]), kg = k.v * W(g[i]);
-    gx[i] = T(W(gx[i]) + kg + by_p * r * (xv / (tx * tx) * xi - vi));
-    gy[i] = T(W(gy[i]) + kg + by_p * (vi - xv / (tx * ty) * yi));
-    gv[i] = T(W(gv[i]) + W(g[i]) + by_p * (yi - r * xi));
-  }
-  m.dist2_vjp(x, y, T(both * k.d[1] * c0), gx, gy, gc);
-  const W p_c = -xv * (W(gap) / (c0 * tx * tx)) / (W(2) * c0 * tx * ty);
-  gc = T(W(gc) + both * (k.d[2] + k.d[1] * d2) + by_p * p_c);
+  const S c(m.c()), q(m.chord(x, y)), h = S(1) + c * q, two(2);
+  const S both = detail::sum_of<S>(
+      detail::shared_size(x, y, g), [&]<class V>(const V& sum, std::size_t i) {
+        return detail::add_product(
+            sum, V(detail::load_sum<V>(&x[i]) + detail::load_sum<V>(&y[i])),
+            detail::load_sum<V>(&g[i]));
+      });
+  // phi = both k; its derivatives by p and by Q, dQ/dx = ((t_y/t_x) x - y)/2.
+  const S k = c * sp / (two * h), by_p = both * c / (two * h),
+          by_q = S(0) - both * k * c / h, half_q = by_q / two;
+  const S r = sy / sx, px = sxv / (sx * sx), py = sxv / (sx * sy);
+  detail::add_covector<T>(x, detail::root(nx), gx, [&](std::size_t i) {
+    const S xi(x[i]);
+    return k * S(g[i]) + by_p * r * (px * xi - S(v[i])) + half_q * (r * xi - S(y[i]));
+  });
+  detail::add_covector<T>(y, detail::root(ny), gy, [&](std::size_t i) {
+    const S yi(y[i]);
+    return k * S(g[i]) + by_p * (S(v[i]) - py * yi) + half_q * (yi / r - S(x[i]));
+  });
+  detail::add_covector<T>(x, detail::root(nx), gv, [&](std::size_t i) {
+    return S(g[i]) + by_p * (S(y[i]) - r * S(x[i]));
+  });
+  const S dt = gap / (sx + sy);  // t_y - t_x
+  const S p_c = S(0) - sxv * (gap / (c * sx * sx)) / (two * c * sx * sy);
+  const S q_c = S(0) - (dt / (two * c * sx)) * (dt / (c * sy)) / two;
+  gc = T(S(gc) + both * sp / (two * h) - both * k * q / h + by_p * p_c + by_q * q_c);
 }
 /// Of v + 2 <x^ - y^, v>/|x^ + y^|^2 (x^ + y^), by the raw rows; not at antipodes.
 template <class T>

@@ -121,14 +121,19 @@ void inner_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                Grad<std::type_identity_t<T>> gu, Grad<std::type_identity_t<T>> gv,
                std::type_identity_t<T>& gc) {
   using W = Wide<T>;
+  using S = Sum<T>;
   const W c(m.c()), k(g);
   const detail::Lowered<T> lu(c, x, u), lv(c, x, v);
-  for (std::size_t i = 0; i < u.size(); ++i) {
-    const W wu = lu(x[i], u[i]), wv = lv(x[i], v[i]);
-    gx[i] = T(W(gx[i]) - k * (lv.by_time * wu + lu.by_time * wv));
-    gu[i] = T(W(gu[i]) + k * wv);
-    gv[i] = T(W(gv[i]) + k * wu);
-  }
+  const auto wu = [&](std::size_t i) { return lu(x[i], u[i]); };
+  const auto wv = [&](std::size_t i) { return lv(x[i], v[i]); };
+  const auto add = [&](Grad<T> to, const auto& e) {
+    detail::add_covector<T>(x, lu.length, to, e);
+  };
+  add(gx, [&](std::size_t i) {
+    return S(0) - S(k) * (S(lv.by_time) * wu(i) + S(lu.by_time) * wv(i));
+  });
+  add(gu, [&](std::size_t i) { return S(k) * wv(i); });
+  add(gv, [&](std::size_t i) { return S(k) * wu(i); });
   gc = T(W(gc) - k * (lu.by_time / c) * (lv.by_time / c));
 }
 
