@@ -37,6 +37,9 @@ using ScalarOf = typename M::Scalar;
 ///   dist(y,z); dist_vjp(x, y, g, gx, gy, gc) adds g*d dist/dx to gx, g*d dist/dy to gy,
 ///   g*d dist/dc to gc, and adds 0 at coincident points. A geometry without a curvature
 ///   leaves gc alone.
+/// What the two throw comes out of the batch call, the same for any number of threads. A
+/// loss has touched no output when dist throws, and may have when dist_vjp does, as any
+/// map or matrix whose output is under way.
 template <class M>
 concept Metric = requires(const M& m, Point<ScalarOf<M>> x, const ScalarOf<M>& g,
                           Grad<ScalarOf<M>> gx, ScalarOf<M>& gc) {
