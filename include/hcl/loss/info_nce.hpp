@@ -91,4 +91,7 @@ class InfoNce {
   Sides sides_;
 };
 
+template <detail::NotSimilarity S, class T, class... Form>
+InfoNce(S, T, Form...) -> InfoNce<typename detail::NoSimilarity<S>::type>;
+
 }  // namespace hcl::inline HCL_ABI

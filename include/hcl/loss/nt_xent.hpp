@@ -68,4 +68,7 @@ class NtXent {
   Scalar tau_;
 };
 
+template <detail::NotSimilarity S, class T>
+NtXent(S, T) -> NtXent<typename detail::NoSimilarity<S>::type>;
+
 }  // namespace hcl::inline HCL_ABI

@@ -100,4 +100,7 @@ class SupCon {
   SupConForm form_;
 };
 
+template <detail::NotSimilarity S, class T, class... Form>
+SupCon(S, T, Form...) -> SupCon<typename detail::NoSimilarity<S>::type>;
+
 }  // namespace hcl::inline HCL_ABI

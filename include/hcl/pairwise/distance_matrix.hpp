@@ -173,5 +173,19 @@ void distance_matrix_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>
   detail::dense_distances_vjp("distance_matrix_vjp", NegDist<M>(m), x, x, true, g, gx, gx,
                               gc, ws);
 }
+/// Both with a workspace of their own.
+template <Metric M>
+void distance_matrix_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
+                         BatchIn<ScalarOf<M>> g, BatchOut<ScalarOf<M>> gx,
+                         BatchOut<ScalarOf<M>> gy, ScalarOf<M>& gc) {
+  Workspace ws;
+  distance_matrix_vjp(m, x, y, g, gx, gy, gc, ws);
+}
+template <Metric M>
+void distance_matrix_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> g,
+                         BatchOut<ScalarOf<M>> gx, ScalarOf<M>& gc) {
+  Workspace ws;
+  distance_matrix_vjp(m, x, g, gx, gc, ws);
+}
 
 }  // namespace hcl::inline HCL_ABI

@@ -75,6 +75,40 @@ inline constexpr bool by_differences = [] {
     return false;
 }();
 
+// Deduction guides for what is no Similarity or no Metric say so in a sentence. They take
+// types that would do as well: clang 14 asks for the constraints of a guide last.
+template <class S>
+concept NotSimilarity = !Similarity<S>;
+/// A similarity is for copies.
+template <class M>
+concept NotMetric = !Metric<M> && !Similarity<M>;
+
+template <class S>
+struct NoSimilarity {
+  static_assert(Similarity<S> || !Metric<S>,
+                "hcl: a loss takes a similarity of a geometry; write NegDist{ball}, "
+                "NegDist2{ball}, Cosine{ball} or Inner{ball} in place of ball");
+  static_assert(Similarity<S> || Metric<S>,
+                "hcl: a loss takes a similarity, with members value, vjp and check_row, "
+                "as hcl/similarity/concept.hpp tells");
+  using type = S;
+};
+template <class M>
+struct NoMetric {
+  static_assert(
+      Similarity<M> || requires { typename M::Scalar; },
+      "hcl: a geometry needs the member type Scalar");
+  static_assert(
+      Similarity<M> || requires(const M& m, Point<ScalarOf<M>> x) { m.dist(x, x); },
+      "hcl: a geometry needs Scalar dist(Point<Scalar> x, Point<Scalar> y) const");
+  static_assert(
+      Similarity<M> || requires(const M& m, Point<ScalarOf<M>> x, ScalarOf<M> g,
+                                Grad<ScalarOf<M>> gx) { m.dist_vjp(x, x, g, gx, gx, g); },
+      "hcl: a geometry needs void dist_vjp(Point<Scalar> x, Point<Scalar> y, "
+      "Scalar g, Grad<Scalar> gx, Grad<Scalar> gy, Scalar& gc) const");
+  using type = M;
+};
+
 /// A metric whose dist_at comes in two halves.
 template <class M>
 concept HasRoot = GramMetric<M> &&

@@ -66,4 +66,7 @@ class Cosine : public detail::MetricChord<Sphere<typename M::Scalar>> {
   M metric_;
 };
 
+template <detail::NotMetric M>
+Cosine(M) -> Cosine<typename detail::NoMetric<M>::type>;
+
 }  // namespace hcl::inline HCL_ABI

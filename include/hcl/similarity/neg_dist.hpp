@@ -74,5 +74,9 @@ template <class M>
 NegDist(M) -> NegDist<M>;
 template <class M>
 NegDist2(M) -> NegDist2<M>;
+template <detail::NotMetric M>
+NegDist(M) -> NegDist<typename detail::NoMetric<M>::type>;
+template <detail::NotMetric M>
+NegDist2(M) -> NegDist2<typename detail::NoMetric<M>::type>;
 
 }  // namespace hcl::inline HCL_ABI

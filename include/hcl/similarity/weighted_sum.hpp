@@ -134,4 +134,8 @@ class WeightedSum {
   S2 s2_;
 };
 
+template <class P, class S1, class Q, class S2>
+WeightedSum(P, S1, Q, S2) -> WeightedSum<typename detail::NoSimilarity<S1>::type,
+                                         typename detail::NoSimilarity<S2>::type>;
+
 }  // namespace hcl::inline HCL_ABI
