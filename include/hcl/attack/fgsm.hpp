@@ -5,8 +5,9 @@
 
 namespace hcl::inline HCL_ABI {
 
-/// x + epsilon sign(grad) (L2: epsilon grad/|grad|), in the box: PGD of one step of
-/// length epsilon from x itself, so a row that the step would not harm stays as it was.
+/// x + epsilon sign(grad) (L2: the steepest step of length epsilon within the box, which
+/// is epsilon grad/|grad| away from its walls), in the box: PGD of one step of length
+/// epsilon from x itself, so a row that the step would not harm stays as it was.
 /// Arguments and errors as in pgd. Source: Goodfellow et al. 2015, arXiv:1412.6572,
 /// sec. 4.
 template <class T, AttackObjective<T> F>

@@ -32,17 +32,24 @@ concept GivesLoss = std::invocable<const F&, BatchIn<T>, BatchOut<T>, std::span<
 template <class F, class T>
 concept GivesLossAndBroken = std::invocable<const F&, BatchIn<T>, BatchOut<T>,
                                             std::span<T>, std::span<std::uint8_t>>;
+template <class F, class T>
+concept TakesAnyRows = std::invocable<const F&, BatchIn<T>, BatchOut<T>, std::span<T>,
+                                      std::span<std::uint8_t>, std::span<const Index>>;
 
 }  // namespace detail
 
-/// What an attack maximises: f(x, grad, loss) or f(x, grad, loss, broken) for a batch x
-/// (n x d, contiguous, as is grad). It writes n losses, the gradient of their sum by x,
-/// and 1 to the flags, all 0 before, of the rows where the attack has succeeded. A loss
+/// What an attack maximises: f(x, grad, loss), f(x, grad, loss, broken) or f(x, grad,
+/// loss, broken, rows) for a batch x (n x d, contiguous, as is grad). It writes n losses,
+/// the gradient of their sum by x, and 1 to the flags, all 0 before, of the rows where
+/// the attack has succeeded. With `rows` it is given only the rows that are still whole,
+/// row k of x being the iterate of row rows[k] of the batch, in ascending order: its
+/// labels are those of rows[k]. The other two forms always see the whole batch. A loss
 /// that couples the rows, a contrastive one, goes with Keep::batch, or gives every row
 /// the same value: one iterate is then kept for the whole batch. Any positive factor of
 /// the gradient is as good.
 template <class F, class T>
-concept AttackObjective = detail::GivesLossAndBroken<F, T> || detail::GivesLoss<F, T>;
+concept AttackObjective = detail::TakesAnyRows<F, T> ||
+    detail::GivesLossAndBroken<F, T> || detail::GivesLoss<F, T>;
 
 /// What is the best iterate: that of every row by its own loss, or that of the batch by
 /// the sum.
@@ -50,16 +57,21 @@ enum class Keep { row, batch };
 
 /// What happened. A row of only zeros among the gradients makes an attack powerless
 /// there: many of them say that the accuracy measured is no robust accuracy (Carlini et
-/// al. 2019, arXiv:1902.06705, on gradient masking).
+/// al. 2019, arXiv:1902.06705, on gradient masking). So does an attack whose steps are
+/// too few or too short to cross the ball.
 struct AttackReport {
   Index gradients = 0;            ///< calls of the objective
   Index rows = 0;                 ///< row gradients in all calls
   Index zero_gradients = 0;       ///< of these, all 0
   Index nonfinite_gradients = 0;  ///< of these, with an entry that is NaN or infinite
+  double step_size = 0;           ///< of every step
+  /// The steps of one start together are as long as the way may be: 2 epsilon from a
+  /// random start, epsilon from the row itself, and no more than the box is wide.
+  bool crosses = true;
 
-  /// At most 1 % of the row gradients were of no use.
+  /// At most 1 % of the row gradients were of no use, and the steps cross the ball.
   [[nodiscard]] bool reliable() const {
-    return 100 * (zero_gradients + nonfinite_gradients) <= rows;
+    return crosses && 100 * (zero_gradients + nonfinite_gradients) <= rows;
   }
 };
 
@@ -78,17 +90,19 @@ struct AttackWorkspace {
   std::vector<T> now, best, grad, loss, best_loss;
   std::vector<std::uint8_t> hit, broken;
   std::vector<detail::Fate> fate;
+  std::vector<Index> rows;
 
   void ensure(Index n, Index d) {
-    const auto rows = static_cast<std::size_t>(n),
-               all = rows * static_cast<std::size_t>(d);
+    const auto count = static_cast<std::size_t>(n),
+               all = count * static_cast<std::size_t>(d);
     for (auto* v : {&now, &best, &grad})
       if (v->size() < all) v->resize(all);
     for (auto* v : {&loss, &best_loss})
-      if (v->size() < rows) v->resize(rows);
+      if (v->size() < count) v->resize(count);
     for (auto* v : {&hit, &broken})
-      if (v->size() < rows) v->resize(rows);
-    if (fate.size() < rows) fate.resize(rows);
+      if (v->size() < count) v->resize(count);
+    if (fate.size() < count) fate.resize(count);
+    if (rows.size() < count) rows.resize(count);
   }
 };
 
