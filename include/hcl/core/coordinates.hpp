@@ -203,6 +203,22 @@ template <class T>
                                   s[1] = add_product(s[1], u, load_sum<V>(&y[k]));
                                 });
 }
+/// |x|^2 of the point of n coordinates x_k = at(k) in T: the bits that dot_sum gives.
+template <class T, class At>
+[[nodiscard]] Sum<T> norm2_of(std::size_t n, const At& at) {
+  return sum_of<Sum<T>>(n, [&]<class V>(const V& s, std::size_t k) {
+    if constexpr (std::same_as<V, Sum<T>>) {
+      const V u(at(k));
+      return add_product(s, u, u);
+    } else {
+      double wide[std::size_t(width_of<V>)];
+      for (std::size_t l = 0; l < std::size_t(width_of<V>); ++l)
+        wide[l] = double(at(k + l));
+      const V u = vload<V>(wide);
+      return add_product(s, u, u);
+    }
+  });
+}
 template <class S, class T>
 [[nodiscard]] S diff2_in(Point<T> x, Point<T> y) {
   return sum_of<S>(shared_size(x, y), [&]<class V>(const V& s, std::size_t k) {

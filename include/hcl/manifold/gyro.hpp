@@ -3,7 +3,8 @@
 // Ganea, Becigneul, Hofmann, Hyperbolic Neural Networks, 2018, sections 2.3 and 3.2).
 //
 // Results are rounded to the inside as PoincareBall::project does; the `_vjp` are of the
-// formula itself, also where its value was rounded. They accumulate. By rows:
+// formula itself, also where its value was rounded: beyond the rim hardly anything along
+// the ray, where that of PoincareBall::expmap0 goes on. They accumulate. By rows:
 // gyro_batch.hpp.
 #pragma once
 

@@ -117,11 +117,17 @@ class Lorentz {
   void logmap0(Point<T> z, Grad<T> out) const {
     detail::scale<T>(asinhc(W(root_c() * detail::length<T>(z))), z, out);
   }
-  /// gv += J^T gz, gc += <gz, dz/dc> for z = expmap0(v).
+  /// gv += J^T gz, gc += <gz, dz/dc> for z = expmap0(v). Where z stays at farthest(), J
+  /// goes on from there: d|z|/d|v| = cosh, and dist0(z) does not depend on c.
   void expmap0_vjp(Point<T> v, Point<T> gz, Grad<T> gv, T& gc) const {
-    const W s = root_c() * detail::length<T>(v), f = radial(s);
-    const W slope = s < farthest() ? sinhc_slope(s) : W(-f / (s * s));
-    detail::radial_vjp<T>(v, norm2<T>(v), gz, dot<T>(gz, v), f, slope, W(c_), gv, gc);
+    using std::cosh;
+    const W s = root_c() * detail::length<T>(v), f = radial(s), end = farthest();
+    const W n = norm2<T>(v), along = dot<T>(gz, v), c(c_);
+    if (s < end)
+      return detail::radial_vjp<T>(v, n, gz, along, f, sinhc_slope(s), c, gv, gc);
+    T whole(0);
+    detail::radial_vjp<T>(v, n, gz, along, f, W((cosh(end) - f) / (s * s)), c, gv, whole);
+    gc = T(W(gc) + along * (end / s * cosh(end) - f) / (W(2) * c));
   }
   /// gz += J^T gv, gc += <gv, dv/dc> for v = logmap0(z).
   void logmap0_vjp(Point<T> z, Point<T> gv, Grad<T> gz, T& gc) const {

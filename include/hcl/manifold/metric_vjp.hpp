@@ -11,16 +11,15 @@ namespace hcl::inline HCL_ABI {
 
 namespace detail {
 
-/// Backward of d = k|x| f(s), s = sqrt(c)|x|, slope = f'(s)/s; 0 at x = 0.
+/// Backward of a function of length = |x| and c from its derivatives; 0 at x = 0.
 template <class T>
-void radius_vjp(Point<T> x, const Wide<T>& k, const Wide<T>& f, const Wide<T>& slope,
-                const Wide<T>& c, const T& g, Grad<T> gx, T& gc) {
+void radius_vjp(Point<T> x, const Wide<T>& length, const Wide<T>& by_length,
+                const Wide<T>& by_c, const T& g, Grad<T> gx, T& gc) {
   using W = Wide<T>;
-  const W n = norm2<T>(x), length = root(n), kg = k * W(g);
   if (!(length > W(0))) return;
-  const W by_x = kg * (f + c * n * slope) / length;
+  const W by_x = W(g) * by_length / length;
   for (std::size_t i = 0; i < x.size(); ++i) gx[i] = T(W(gx[i]) + by_x * W(x[i]));
-  gc = T(W(gc) + kg * length * slope * n / W(2));
+  gc = T(W(gc) + W(g) * by_c);
 }
 
 }  // namespace detail
@@ -31,7 +30,7 @@ void dist0_vjp(const Euclidean<T>&, Point<std::type_identity_t<T>> x,
                const std::type_identity_t<T>& g, Grad<std::type_identity_t<T>> gx,
                std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  detail::radius_vjp<T>(x, W(1), W(1), W(0), W(0), g, gx, gc);
+  detail::radius_vjp<T>(x, detail::length<T>(x), W(1), W(0), g, gx, gc);
 }
 /// d = 2|x| artanh(s)/s.
 template <class T>
@@ -40,11 +39,11 @@ void dist0_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
                std::type_identity_t<T>& gc) {
   using std::sqrt;
   using W = Wide<T>;
-  const W c(m.c()), s = sqrt(c) * detail::length<T>(x), y = s * s;
-  // f + s^2 slope = 1/(1 - s^2), from the gap that keeps its digits.
-  const W f = atanhc(s), gap = m.gap(x);
-  const W slope = y < W(0.25) ? atanhc_slope(s, f) : W((W(1) / gap - f) / y);
-  detail::radius_vjp<T>(x, W(2), f, slope, c, g, gx, gc);
+  const W c(m.c()), length = detail::length<T>(x), s = sqrt(c) * length, f = atanhc(s);
+  const W by_length = W(2) / m.gap(x);  // 2/(1 - s^2), from the gap that keeps its digits
+  const W by_c = s * s < W(0.25) ? W(length * atanhc_slope(s, f) * length * length)
+                                 : W(length * (by_length / W(2) - f) / c);
+  detail::radius_vjp<T>(x, length, by_length, by_c, g, gx, gc);
 }
 /// d = |x| arsinh(s)/s.
 template <class T>
@@ -53,9 +52,12 @@ void dist0_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                std::type_identity_t<T>& gc) {
   using std::sqrt;
   using W = Wide<T>;
-  const W c(m.c()), s = sqrt(c) * detail::length<T>(x);
-  const W f = asinhc(s);
-  detail::radius_vjp<T>(x, W(1), f, asinhc_slope(s, f), c, g, gx, gc);
+  const W c(m.c()), length = detail::length<T>(x), s = sqrt(c) * length, y = s * s;
+  const W f = asinhc(s), by_length = W(1) / sqrt(W(1) + y);
+  // Far out the slope itself underflows.
+  const W slope = y < W(0.25) ? asinhc_slope(s, f) : W(0), n = length * length;
+  const W by_c = y < W(0.25) ? slope * n / W(2) : W((by_length - f) / (W(2) * c));
+  detail::radius_vjp<T>(x, length, by_length, length * by_c, g, gx, gc);
 }
 /// d = theta/sqrt(c), theta = atan2(rho, x_0), rho = |(x_1, ...)|; 0 at both poles.
 template <class T>

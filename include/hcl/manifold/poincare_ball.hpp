@@ -100,13 +100,18 @@ class PoincareBall {
     const W n = norm2<T>(z), a = gap(z);
     detail::scale<T>(asinhc(detail::root(W(W(c_) * n / a))) / sqrt(a), z, out);
   }
-  /// gv += J^T gz, gc += <gz, dz/dc> for z = expmap0(v), of the formula itself also where
-  /// its value is rounded back from the rim: a loss then still pulls v inwards.
+  /// gv += J^T gz, gc += <gz, dz/dc> for z = expmap0(v). Near the rim and beyond it,
+  /// where z is rounded back, J is taken at the z that is stored, so that with any metric
+  /// taken there dist0(z) = 2|v|: a loss still pulls v inwards.
   void expmap0_vjp(Point<T> v, Point<T> gz, Grad<T> gv, T& gc) const {
     using std::sqrt;
     using std::tanh;
     const auto [n, along] = detail::norm2_and_dot<T>(v, gz);
     const W s = sqrt(W(c_)) * W(detail::root(n)), t = tanh(s);
+    // There the rounding of z is less than sqrt(eps)/8 of its gap.
+    const W near(W(8) * sqrt(W(std::numeric_limits<T>::epsilon())));
+    if ((W(1) - t) * (W(1) + t) < near)
+      return expmap0_rim_vjp(v, n, tanhc(s), gz, along, gv, gc);
     detail::radial_vjp<T>(v, W(n), gz, W(along), s == W(0) ? W(1) : W(t / s),
                           tanhc_slope(s, t), W(c_), gv, gc);
   }
@@ -150,18 +155,13 @@ class PoincareBall {
   /// radius.
   void project(Point<T> x, Grad<T> out) const {
     using std::sqrt;
-    const W eps(std::numeric_limits<T>::epsilon());
-    const W limit = W(1) - W(8) * eps, n = W(c_) * norm2<T>(x);
-    if (n <= limit) {
+    const W n = W(c_) * norm2<T>(x), k = inward(n);
+    if (k == W(1))
       detail::copy<T>(x, out);
-      return;
-    }
-    // One epsilon further in than the limit, so that rounding cannot bring it back out.
-    const W room = limit - W(2) * eps;
-    if (is_finite(n))
-      detail::scale<T>(sqrt(room / n), x, out);
+    else if (is_finite(n))
+      detail::scale<T>(k, x, out);
     else
-      detail::set_length<T>(sqrt(room / W(c_)), x, out);
+      detail::set_length<T>(inward(W(1)) / sqrt(W(c_)), x, out);
   }
   /// project(out, out) of a point whose formula says that 1 - c|out|^2 is `left`: nothing
   /// to do where its rounding cannot matter.
@@ -258,6 +258,32 @@ class PoincareBall {
       HCL_ASSERT(a > W(0) && b > W(0));
     }
   };
+
+  /// What project scales a point with c|x|^2 = n by.
+  [[nodiscard]] static W inward(const W& n) {
+    using std::sqrt;
+    const W eps(std::numeric_limits<T>::epsilon());
+    const W limit = W(1) - W(8) * eps;
+    // One epsilon further in than the limit, so that rounding cannot bring it back out.
+    return n <= limit ? W(1) : W(sqrt((limit - W(2) * eps) / n));
+  }
+  /// expmap0_vjp from n = |v|^2, f = |z|/|v| before rounding, along = <gz, v>, with the z
+  /// that expmap0 gives and a = 1 - c|z|^2: d|z|/d|v| = a, across it |z|/|v|, and
+  /// d|z|/dc = (a |logmap0(z)| - |z|)/(2c), as dist0(z) does not depend on c. In the
+  /// width of sums, since <gz, v> is the larger by 1/a.
+  void expmap0_rim_vjp(Point<T> v, const S& n, const W& f, Point<T> gz, const S& along,
+                       Grad<T> gv, T& gc) const {
+    using std::sqrt;
+    const auto once = [&](std::size_t i) { return T(f * W(v[i])); };
+    const W k = inward(W(c_) * W(detail::norm2_of<T>(v.size(), once)));
+    const S nz =
+        detail::norm2_of<T>(v.size(), [&](std::size_t i) { return T(k * W(once(i))); });
+    const S a = gap(nz), across = sqrt(nz / n), rest = (a - across) * (along / n);
+    for (std::size_t i = 0; i < v.size(); ++i)
+      gv[i] = T(S(gv[i]) + across * S(gz[i]) + rest * S(v[i]));
+    const W back = sqrt(W(a)) * asinhc(detail::root(W(S(c_) * nz / a)));
+    gc = T(W(gc) + W(along * across) * (back - W(1)) / (W(2) * W(c_)));
+  }
 
   /// dQ/dx = 2(x-y)/(ab) + 2cQ x/a, dQ/dc = Q (|x|^2/a + |y|^2/b).
   void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y,
