@@ -144,7 +144,6 @@ class GramChords {
       const S s = s_;  // a copy, whose numbers no store can change
       const auto rows = x_.numbers(t.i0), columns = y_.numbers(t.j0);
       const Index bi = x_.block_of(t.i0), bj = y_.block_of(t.j0);
-      const bool tiny = x_.tiny(bi) && y_.tiny(bj);
       gram_tile(x_, bi, y_, bj, panels(thread), q);
       for (Index i = 0; i < t.rows; ++i) {
         const auto a = rows.template broadcast<V>(i);
@@ -155,11 +154,11 @@ class GramChords {
 #pragma GCC unroll 4
           for (std::size_t k = 0; k < chords; ++k)
             vstore(at + Index(k) * tile_area, chord[k]);
-          V margin = s.gram_margin(chord.data(), a.data(), b.data());
-          if (tiny) margin = at_least(chord, margin);
+          const V margin = s.gram_margin(chord.data(), a.data(), b.data());
           if (!vall(margin > V(T(0)))) note(t, list, margin, i, j);
         }
       }
+      if (x_.tiny(bi) && y_.tiny(bj)) note_again(t, q, list);
       if (t.diagonal)  // of no use, but read: no square root of a negative rounding error
         for (Index i = 0; i < t.rows; ++i)
           for (std::size_t k = 0; k < chords; ++k)
@@ -338,6 +337,21 @@ class GramChords {
     else
       return false;
   }();
+  /// The list of fill(), with the lanes whose chords are too small.
+  void note_again(const Tile<T>& t, const T* q, List& list) const {
+    const auto rows = x_.numbers(t.i0), columns = y_.numbers(t.j0);
+    list.count = 0;
+    for (Index i = 0; i < t.rows; ++i) {
+      const auto a = rows.template broadcast<V>(i);
+      for (Index j = 0; j < t.cols; j += step) {
+        const auto b = columns.template load<V>(j);
+        const auto chord = load_chords<V>(q + i * tile_size + j);
+        note(t, list, at_least(chord, s_.gram_margin(chord.data(), a.data(), b.data())),
+             i, j);
+      }
+    }
+  }
+
   void chords_of_rows(const Tile<T>& t, T* q, const List& list, int thread) const {
     if constexpr (tiled) {
       if constexpr (!numbers_are_sharp) {
