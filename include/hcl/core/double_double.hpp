@@ -11,9 +11,9 @@ namespace hcl::inline HCL_ABI {
 
 /// hi + lo with |lo| <= ulp(hi)/2. The arithmetic is Dekker's (A Floating-Point Technique
 /// for Extending the Available Precision, 1971) with exact products by fma: relative
-/// error of * / sqrt about 2^-102, of + the same relative to the larger term. asinh and
-/// atan2 are those of double with a correction to first order: their own rounding, but
-/// none of the argument's.
+/// error of * / sqrt about 2^-102, of + the same relative to the larger term. asinh,
+/// atan2, cosh, sinh and tanh are those of double with a correction to first order: their
+/// own rounding, but none of the argument's.
 struct DoubleDouble {
   double hi = 0, lo = 0;
 
@@ -82,6 +82,23 @@ struct DoubleDouble {
   }
   friend DoubleDouble asinh(const DoubleDouble& a) {
     return fast_two_sum(std::asinh(a.hi), a.lo / std::hypot(1.0, a.hi));
+  }
+  /// cosh^2 - sinh^2 = 1, and 1 - tanh keeps its digits: what a long step cancels
+  /// against.
+  friend DoubleDouble cosh(const DoubleDouble& a) {
+    return fast_two_sum(std::cosh(a.hi), a.lo * std::sinh(a.hi));
+  }
+  friend DoubleDouble sinh(const DoubleDouble& a) {
+    if (std::abs(a.hi) < 1) return fast_two_sum(std::sinh(a.hi), a.lo * std::cosh(a.hi));
+    const DoubleDouble c = cosh(a), one(1.0), s = sqrt((c - one) * (c + one));
+    return a.hi < 0 ? -s : s;
+  }
+  friend DoubleDouble tanh(const DoubleDouble& a) {
+    const double t = std::tanh(a.hi);
+    if (std::abs(a.hi) < 1) return fast_two_sum(t, a.lo * ((1 - t) * (1 + t)));
+    const DoubleDouble e(std::exp(-2 * std::abs(a.hi))), one(1.0);
+    const DoubleDouble r = (one - e) / (one + e);
+    return a.hi < 0 ? -r : r;
   }
   friend DoubleDouble atan2(const DoubleDouble& y, const DoubleDouble& x) {
     const double r = std::hypot(x.hi, y.hi), s = y.hi / r, c = x.hi / r;
