@@ -2,7 +2,9 @@
 // what sums over double coordinates run in where their result may cancel.
 #pragma once
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 
 #include "hcl/core/config.hpp"
@@ -12,7 +14,7 @@ namespace hcl::inline HCL_ABI {
 /// hi + lo with |lo| <= ulp(hi)/2. The arithmetic is Dekker's (A Floating-Point Technique
 /// for Extending the Available Precision, 1971) with exact products by fma: relative
 /// error of * / sqrt about 2^-102, of + the same relative to the larger term, of exp cosh
-/// tanh about 2^-90. asinh and atan2 are those of double with a correction to first
+/// sinh tanh about 2^-90. asinh and atan2 are those of double with a correction to first
 /// order: their own rounding, but none of the argument's.
 struct DoubleDouble {
   double hi = 0, lo = 0;
@@ -96,24 +98,13 @@ struct DoubleDouble {
     p += DoubleDouble(1.0);
     return DoubleDouble(std::ldexp(p.hi, int(k)), std::ldexp(p.lo, int(k)));
   }
-  friend DoubleDouble cosh(const DoubleDouble& a) {
-    if (std::abs(a.hi) > 350) return DoubleDouble(std::cosh(a.hi));
-    const DoubleDouble e = exp(a);
-    return (e + DoubleDouble(1.0) / e) * DoubleDouble(0.5);
-  }
-  /// By its series below 1/8, where a quotient of exponentials would cancel.
+  friend DoubleDouble sinh(const DoubleDouble& a) { return sinh_cosh(a)[0]; }
+  friend DoubleDouble cosh(const DoubleDouble& a) { return sinh_cosh(a)[1]; }
   friend DoubleDouble tanh(const DoubleDouble& a) {
-    if (std::abs(a.hi) < 0.125) {
-      DoubleDouble s(0.0), c(1.0), term(1.0);  // sinh and cosh
-      for (int n = 1; n <= 22; ++n) {
-        term = term * a / DoubleDouble(double(n));
-        (n % 2 == 1 ? s : c) += term;
-      }
-      return s / c;
-    }
     if (a.hi < 0) return -tanh(-a);
     if (a.hi > 40) return DoubleDouble(1.0, -2 * std::exp(-2 * a.hi));
-    return DoubleDouble(1.0) - DoubleDouble(2.0) / (exp(a + a) + DoubleDouble(1.0));
+    const auto f = sinh_cosh(a);
+    return f[0] / f[1];
   }
   friend DoubleDouble asinh(const DoubleDouble& a) {
     return fast_two_sum(std::asinh(a.hi), a.lo / std::hypot(1.0, a.hi));
@@ -121,6 +112,25 @@ struct DoubleDouble {
   friend DoubleDouble atan2(const DoubleDouble& y, const DoubleDouble& x) {
     const double r = std::hypot(x.hi, y.hi), s = y.hi / r, c = x.hi / r;
     return fast_two_sum(std::atan2(y.hi, x.hi), (c * y.lo - s * x.lo) / r);
+  }
+
+ private:
+  /// By their series below 1/8, where a difference of exponentials would cancel.
+  static std::array<DoubleDouble, 2> sinh_cosh(const DoubleDouble& a) {
+    if (std::abs(a.hi) > 350)
+      return {DoubleDouble(std::sinh(a.hi)), DoubleDouble(std::cosh(a.hi))};
+    const DoubleDouble one(1.0), half(0.5);
+    if (!(std::abs(a.hi) < 0.125)) {
+      const DoubleDouble e = exp(a), back = one / e;
+      return {(e - back) * half, (e + back) * half};
+    }
+    std::array<DoubleDouble, 2> f{DoubleDouble(0.0), one};
+    DoubleDouble term = one;
+    for (std::size_t n = 1; n <= 22; ++n) {
+      term = term * a / DoubleDouble(double(n));
+      f[(n + 1) % 2] += term;
+    }
+    return f;
   }
 };
 

@@ -90,6 +90,13 @@ class Lorentz {
     pair_vjp(p, detail::chord_dist2<T>(p.q, c_), x, y, W(g), gx, gy, gc);
   }
 
+  /// Q in the width of sums, and its backward: k dQ/dx, k dQ/dy, k dQ/dc are added.
+  [[nodiscard]] S chord_sum(Point<T> x, Point<T> y) const { return Pair(*this, x, y).q; }
+  void chord_vjp(Point<T> x, Point<T> y, const W& k, Grad<T> gx, Grad<T> gy,
+                 T& gc) const {
+    pair_vjp(Pair(*this, x, y), {W(0), k, W(0)}, x, y, W(1), gx, gy, gc);
+  }
+
   /// cosh(r) x + sinh(r)/r v, r = sqrt(c)|v|_x; a step longer than farthest() ends there,
   /// and so does one to a point farther out.
   void expmap(Point<T> x, Point<T> v, Grad<T> out) const {

@@ -37,6 +37,8 @@ class Sphere {
     const S t = Pair(x, y).angle;
     return T(t * t / S(c_));
   }
+  /// theta, not rounded to T.
+  [[nodiscard]] W angle(Point<T> x, Point<T> y) const { return W(Pair(x, y).angle); }
   /// From the pole (1/sqrt(c), 0, ..., 0).
   [[nodiscard]] T dist0(Point<T> x) const {
     using std::atan2;
