@@ -64,7 +64,7 @@ template <class M, class T, class Weights>
 void two_point_vjp(const M& m, Point<T> x, Point<T> y, const T& t, const Weights& weights,
                    Point<T> g, Grad<T> gx, Grad<T> gy, T& gt, T& gc) {
   using W = Wide<T>;
-  const W d2(m.dist2(x, y)), c0(m.c());
+  const W d2 = W(m.dist2(x, y)), c0 = W(m.c());
   const auto [nx, ny, z, s, c] = variables<W>(norm2<T>(x), norm2<T>(y), c0 * d2, t, c0);
   const auto k = weights(nx, ny, z, s, c);
   const auto by = (dot<T>(g, x) * k.on_x + dot<T>(g, y) * k.on_y).d;
@@ -92,7 +92,7 @@ void geodesic(const M& m, Point<ScalarOf<M>> x, Point<ScalarOf<M>> y,
               const std::type_identity_t<ScalarOf<M>>& t, Grad<ScalarOf<M>> out) {
   using T = ScalarOf<M>;
   using W = Wide<T>;
-  const W c(m.c());
+  const W c = W(m.c());
   const auto k = detail::on_geodesic(m, W(norm2<T>(x)), W(norm2<T>(y)),
                                      W(c * W(m.dist2(x, y))), W(t), c);
   detail::combine<T>(k.on_x, x, k.on_y, y, out);

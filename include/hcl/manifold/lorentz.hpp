@@ -36,7 +36,7 @@ class Lorentz {
   [[nodiscard]] W farthest() const {
     using std::asinh;
     using std::sqrt;
-    const W most(detail::largest_norm2<T>()), c(c_);
+    const W most = W(detail::largest_norm2<T>()), c = W(c_);
     return asinh(c < W(1) ? W(sqrt(c) * sqrt(most)) : W(sqrt(most))) * (W(1) - W(1e-6));
   }
 
@@ -127,7 +127,7 @@ class Lorentz {
   /// Moves a point beyond farthest() radially there.
   void project(Point<T> x, Grad<T> out) const {
     using std::sqrt;
-    const W c(c_), n = norm2<T>(x), most = W(detail::largest_norm2<T>());
+    const W c = W(c_), n = norm2<T>(x), most = W(detail::largest_norm2<T>());
     if (n <= most && c * n <= most) {
       if (x.data() != out.data()) detail::copy<T>(x, out);
       return;
@@ -284,7 +284,7 @@ class Lorentz {
           along_y(0) {
       HCL_ASSERT(x.size() == y.size());
       if (at_origin) gap = a - b;
-      const S c(space.c_);
+      const S c = S(space.c_);
       q = gap * (gap / (S(2) * (c * (tx * ty + a * b) + S(1))));
       if (at_origin) return;
       q += this->apart2(x, y) / S(4);
@@ -306,7 +306,7 @@ class Lorentz {
   /// At fixed x, y: dQ/dc = -(t_x-t_y)^2/(4 c^2 t_x t_y).
   void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y,
                 const W& g, Grad<T> gx, Grad<T> gy, T& gc) const {
-    const W k = g * f.by_q, c(c_);
+    const W k = g * f.by_q, c = W(c_);
     add_covector(x, p.a, gx,
                  [&](std::size_t i) { return S(k) * p.by_x(S(x[i]), S(y[i])); });
     add_covector(y, p.b, gy,
@@ -327,7 +327,7 @@ class Lorentz {
     for (std::size_t i = 0; i < n; ++i) {
       const S sum = S(g[i]) + e(i);
       g[i] = T(sum);
-      const W u(x[i]), size = W(g[i]) < W(0) ? W(-W(g[i])) : W(g[i]);
+      const W u = W(x[i]), size = W(g[i]) < W(0) ? W(-W(g[i])) : W(g[i]);
       lost += u * W(sum - S(g[i]));
       if (u * u > enough && size < least) at = i, least = size;
     }

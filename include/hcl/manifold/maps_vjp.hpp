@@ -134,14 +134,14 @@ void expmap_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                 Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> gv,
                 std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const W c(m.c());
+  const W c = W(m.c());
   const detail::Lowered<T> low(c, x, v);
   const auto [z] = detail::variables<W>(c * low.length2);
   const auto k = detail::lorentz_step(z, m.farthest());
   const W by_z = dot<T>(g, x) * k.on_x.d[0] + dot<T>(g, v) * k.on_y.d[0];
   const W kv = W(2) * c * by_z, kx = -kv * low.by_time;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const W w = low(x[i], v[i]), gi(g[i]);
+    const W w = low(x[i], v[i]), gi = W(g[i]);
     gx[i] = T(W(gx[i]) + k.on_x.v * gi + kx * w);
     gv[i] = T(W(gv[i]) + k.on_y.v * gi + kv * w);
   }
@@ -221,7 +221,7 @@ void logmap_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
                            const auto& c) { return detail::on_logmap(m, nx, ny, z, c); };
   T unused(0);
   detail::two_point_vjp<Sphere<T>, T>(m, x, y, T(0), weights, g, gx, gy, unused, unused);
-  const W lx = detail::length<T>(x), ly = detail::length<T>(y), c(m.c()),
+  const W lx = detail::length<T>(x), ly = detail::length<T>(y), c = W(m.c()),
           z = c * W(m.dist2(x, y)), half = detail::sinc_of_square(W(z / W(4)));
   W gap_g(0);  // <y^ - x^, g>: the two terms of the logarithm cancel for close points
   for (std::size_t i = 0; i < x.size(); ++i)
@@ -260,7 +260,7 @@ void parallel_transport_vjp(const PoincareBall<T>& m, Point<std::type_identity_t
   const auto on_gap = -k * (c * nx * ev + (b + cq) * xv), on_x = k * (a * ev - cq * xv);
   const auto by = (dot<T>(g, v) * l + gap_g * on_gap + dot<T>(g, x) * on_x).d;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const W xi(x[i]), yi(y[i]), vi(v[i]), gi(g[i]), e = yi - xi;
+    const W xi = W(x[i]), yi = W(y[i]), vi = W(v[i]), gi = W(g[i]), e = yi - xi;
     const W by_gap = on_gap.v * gi + W(2) * by[2] * e + by[4] * vi;
     gx[i] = T(W(gx[i]) + on_x.v * gi + W(2) * by[0] * xi + by[3] * vi - by_gap);
     gy[i] = T(W(gy[i]) + W(2) * by[1] * yi + by_gap);
@@ -287,14 +287,14 @@ void parallel_transport_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> 
   // p as <y-x, v> less what the times differ by: close points do not cancel.
   S sp = S(0) - gap / ((sx + sy) * sx) * sxv;
   for (std::size_t i = 0; i < x.size(); ++i) sp += (S(y[i]) - S(x[i])) * S(v[i]);
-  const W d2(m.dist2(x, y)), c0(m.c()), tx(sx), ty(sy), xv(sxv);
+  const W d2 = W(m.dist2(x, y)), c0 = W(m.c()), tx(sx), ty(sy), xv(sxv);
   const auto [p, z, c] = detail::variables<W>(W(sp), c0 * d2, c0);
   const auto k =
       c * p /
       (W(2) * detail::cosh_of_square(z / W(4)) * detail::cosh_of_square(z / W(4)));
   const W both = detail::sum_dot<T>(x, y, g), by_p = both * k.d[0], r = ty / tx;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const W xi(x[i]), yi(y[i]), vi(v[i]), kg = k.v * W(g[i]);
+    const W xi = W(x[i]), yi = W(y[i]), vi = W(v[i]), kg = k.v * W(g[i]);
     gx[i] = T(W(gx[i]) + kg + by_p * r * (xv / (tx * tx) * xi - vi));
     gy[i] = T(W(gy[i]) + kg + by_p * (vi - xv / (tx * ty) * yi));
     gv[i] = T(W(gv[i]) + W(g[i]) + by_p * (yi - r * xi));
@@ -314,8 +314,8 @@ void parallel_transport_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x
                             Grad<std::type_identity_t<T>> gv,
                             std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const W lx = detail::length<T>(x), ly = detail::length<T>(y), d2(m.dist2(x, y)),
-          c0(m.c());
+  const W lx = detail::length<T>(x), ly = detail::length<T>(y), d2 = W(m.dist2(x, y)),
+          c0 = W(m.c());
   W apart_v(0), both_g(0);  // <x^ - y^, v>, <x^ + y^, g>
   for (std::size_t i = 0; i < x.size(); ++i) {
     const W xi = W(x[i]) / lx, yi = W(y[i]) / ly;

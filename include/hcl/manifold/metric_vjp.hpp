@@ -40,7 +40,7 @@ void dist0_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
                std::type_identity_t<T>& gc) {
   using std::sqrt;
   using W = Wide<T>;
-  const W c(m.c()), s = sqrt(c) * detail::length<T>(x), y = s * s;
+  const W c = W(m.c()), s = sqrt(c) * detail::length<T>(x), y = s * s;
   // f + s^2 slope = 1/(1 - s^2), from the gap that keeps its digits.
   const W f = atanhc(s), gap = m.gap(x);
   const W slope = y < W(0.25) ? atanhc_slope(s, f) : W((W(1) / gap - f) / y);
@@ -53,7 +53,7 @@ void dist0_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                std::type_identity_t<T>& gc) {
   using std::sqrt;
   using W = Wide<T>;
-  const W c(m.c()), s = sqrt(c) * detail::length<T>(x);
+  const W c = W(m.c()), s = sqrt(c) * detail::length<T>(x);
   const W f = asinhc(s);
   detail::radius_vjp<T>(x, W(1), f, asinhc_slope(s, f), c, g, gx, gc);
 }
@@ -65,8 +65,8 @@ void dist0_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
   using std::atan2;
   using std::sqrt;
   using W = Wide<T>;
-  const W rho = detail::length<T>(x.subspan(1)), x0(x[0]), c(m.c()), n = norm2<T>(x),
-          k = W(g) / sqrt(c);
+  const W rho = detail::length<T>(x.subspan(1)), x0 = W(x[0]), c = W(m.c()),
+          n = norm2<T>(x), k = W(g) / sqrt(c);
   gc = T(W(gc) - k * atan2(rho, x0) / (W(2) * c));
   if (!(rho > W(0))) return;
   for (std::size_t i = 1; i < x.size(); ++i)
@@ -121,7 +121,7 @@ void inner_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                Grad<std::type_identity_t<T>> gu, Grad<std::type_identity_t<T>> gv,
                std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const W c(m.c()), k(g);
+  const W c = W(m.c()), k = W(g);
   const detail::Lowered<T> lu(c, x, u), lv(c, x, v);
   for (std::size_t i = 0; i < u.size(); ++i) {
     const W wu = lu(x[i], u[i]), wv = lv(x[i], v[i]);
@@ -161,7 +161,7 @@ void egrad2rgrad_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                      Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> ge,
                      std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const W c(m.c()), xe = dot<T>(x, e), xg = dot<T>(x, g);
+  const W c = W(m.c()), xe = dot<T>(x, e), xg = dot<T>(x, g);
   for (std::size_t i = 0; i < x.size(); ++i) {
     gx[i] = T(W(gx[i]) + c * (xg * W(e[i]) + xe * W(g[i])));
     ge[i] = T(W(ge[i]) + W(g[i]) + c * xg * W(x[i]));
