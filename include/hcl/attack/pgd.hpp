@@ -52,8 +52,11 @@ AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& optio
   const BatchOut<T> grad(ws.grad.data(), n, d);
   const std::span<T> loss(ws.loss.data(), rows);
   const std::span<std::uint8_t> hit(ws.hit.data(), rows);
-  const auto copy_rows = [n](BatchIn<T> from, BatchOut<T> to) {
-    for (Index i = 0; i < n; ++i) std::ranges::copy(from.row(i), to.row(i).begin());
+  const auto copy_row = [](Point<T> from, Grad<T> to) {
+    std::copy(from.begin(), from.end(), to.begin());
+  };
+  const auto copy_rows = [n, copy_row](BatchIn<T> from, BatchOut<T> to) {
+    for (Index i = 0; i < n; ++i) copy_row(from.row(i), to.row(i));
   };
   copy_rows(x, best);
   std::fill_n(ws.broken.begin(), n, std::uint8_t{0});
@@ -61,7 +64,7 @@ AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& optio
   Wide<T> best_sum = -std::numeric_limits<Wide<T>>::infinity();
 
   const auto look = [&] {  // at the iterates as they are now
-    std::ranges::fill(hit, std::uint8_t{0});
+    std::fill(hit.begin(), hit.end(), std::uint8_t{0});
     if constexpr (detail::GivesLossAndBroken<F, T>)
       f(BatchIn<T>(now), grad, loss, hit);
     else
@@ -84,7 +87,7 @@ AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& optio
       if (hit[i] != 0) ws.broken[i] = 1;
       if (!take) continue;
       ws.best_loss[i] = loss[i];
-      std::ranges::copy(now.row(Index(i)), best.row(Index(i)).begin());
+      copy_row(now.row(Index(i)), best.row(Index(i)));
     }
   };
   for (Index r = 0; r < options.restarts; ++r) {
