@@ -37,6 +37,7 @@ targets  cmd clang++-14              clang-14            -                      
 targets  cmd clang++-16              clang-16            -                      -             -                 -
 targets  cmd clang++-19              clang-19            -                      -             -                 -
 targets  lib clang-openmp            libomp-dev          libomp-devel           openmp        openmp-dev        libomp
+targets  lib libc++              libc++-14-dev       -                      -             -                 -
 targets  cmd aarch64-linux-gnu-g++   g++-aarch64-linux-gnu -                    -             -                 -
 targets  cmd qemu-aarch64            qemu-user           -                      -             -                 -
 EOF
@@ -64,6 +65,7 @@ setup_has() {  # cmd|hdr|py|lib, name
     cmd:*) command -v "$2" >/dev/null 2>&1 ;;
     hdr:*) setup_header "${CXX:-c++}" "$2" ;;
     py:*) /usr/bin/python3 -c "import $2" >/dev/null 2>&1 ;;
+    lib:libc++) setup_header clang++-14 version -stdlib=libc++ ;;
     lib:clang-openmp) setup_header clang++ omp.h -fopenmp ;;
   esac
 }
@@ -158,6 +160,16 @@ setup() {
   setup_say "still missing; please install:"
   printf '%s\n' "$setup_left" | sed 's/^/  /' >&2
   return 1
+}
+
+# Debian installs OpenMP for one clang at a time, the default one. Prints the folder in $2 where
+# another clang, $1, finds that one's header and library, two links; nothing if it has its own.
+borrow_openmp() {
+  setup_header "$1" omp.h -fopenmp && return
+  setup_from=$(clang++ -print-resource-dir)
+  mkdir -p "$2/openmp"
+  ln -sf "$setup_from/include/omp.h" "$setup_from/../../libomp.so" "$2/openmp/"
+  echo "$2/openmp"
 }
 
 # Number of processors.

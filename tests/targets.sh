@@ -3,13 +3,14 @@
 #   sh tests/targets.sh list
 #   sh tests/targets.sh all | NAME...
 # Prints a line for each and fails if one failed. A target for another CPU than this one is built
-# only. NAME is built in build/targets/NAME; what it said is in build/targets/NAME.log. The consume
-# tests, which choose their own flags, are .ci/run's.
+# only. NAME is built in build/targets/NAME; what it said is in build/targets/NAME.log. `warnings'
+# is every_template.sh for all compilers. The consume tests, which choose their own flags, are
+# .ci/run's.
 set -eu
 cd "$(dirname "$0")/.."
 . cmake/setup.sh
 
-all='sse2 avx2 avx512 aarch64 g++-12 clang-14 clang-16 clang-19 serial O0 O3 tsan'
+all='sse2 avx2 avx512 aarch64 g++-12 clang-14 clang-16 clang-19 serial O0 O3 tsan warnings'
 
 # What target $1 is: the commands it needs (the compiler first), the CPU's feature it needs,
 # flags, and options for cmake. Where a test runs many times slower, HCL_SHORT leaves out some
@@ -32,13 +33,14 @@ describe() {
     clang-[0-9]*) needs=clang++-${1#clang-} ;;
     serial) options=-DHCL_WITH_OPENMP=OFF ;;
     O0) flags=-O0 options=-DHCL_SHORT=ON ;;
-    # At -O3 GCC 12 warns of its own library's copies of vectors and strings (bug 105651).
-    O3) flags='-O3 -DNDEBUG -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds' ;;
+    # At -O3 GCC 12 warns of its own library's copies of strings (bug 105651).
+    O3) flags='-O3 -DNDEBUG -Wno-restrict' ;;
     tsan)
       needs=clang++ flags='-O1 -g -fsanitize=thread'
       # The runtime's operator new goes before the one of count_allocations.hpp, so that its
       # tests count nothing here.
       options='-DHCL_SHORT=ON -DCMAKE_EXE_LINKER_FLAGS=-Wl,--allow-multiple-definition' ;;
+    warnings) ;;
     *) return 1 ;;
   esac
 }
@@ -47,16 +49,6 @@ lacking() {  # prints the first thing that the target needs and this machine doe
   for command in $needs; do
     command -v "$command" >/dev/null || { echo "no $command"; return; }
   done
-}
-
-# Debian installs OpenMP for one clang at a time, the default one. Prints the folder where
-# another clang, $1, finds that one's header and library, two links; nothing if it has its own.
-borrow_openmp() {
-  setup_header "$1" omp.h -fopenmp && return
-  from=$(clang++ -print-resource-dir)
-  mkdir -p "$PWD/$folder/openmp"
-  ln -sf "$from/include/omp.h" "$from/../../libomp.so" "$PWD/$folder/openmp/"
-  echo "$PWD/$folder/openmp"
 }
 
 # ThreadSanitizer understands OpenMP's barriers only through a tool, Archer, that libomp loads:
@@ -81,8 +73,9 @@ runs_here() { [ -z "$cpu" ] || grep -qsw "$cpu" /proc/cpuinfo; }
 build_and_test() {  # name
   compiler=${needs%% *}
   case $1 in
+    warnings) sh tests/every_template.sh all; return ;;
     clang-*)
-      borrowed=$(borrow_openmp "$compiler")
+      borrowed=$(borrow_openmp "$compiler" "$PWD/$folder")
       [ -z "$borrowed" ] || {
         flags="$flags -idirafter $borrowed"
         options="$options -DCMAKE_EXE_LINKER_FLAGS=-L$borrowed"
@@ -103,7 +96,7 @@ build_and_test() {  # name
 }
 
 case ${1:-} in
-  '' | -*) sed -n '2,7s/^# //p' "$0"; exit 2 ;;
+  '' | -*) sed -n '2,8s/^# //p' "$0"; exit 2 ;;
   list) echo "$all"; exit ;;
   all)
     # shellcheck disable=SC2086  # a list of names

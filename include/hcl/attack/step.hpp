@@ -128,7 +128,7 @@ void project_row(const Threat<T>& t, Point<T> x, Grad<T> y) {
   for (W far = diff2<T>(x, y); !(far <= bound); far = diff2<T>(x, y), hair *= 2) {
     const W s = W(t.epsilon) / std::sqrt(far) * (W(1) - hair);
     if (!(s > W(0))) {
-      std::ranges::copy(x, y.begin());
+      std::copy(x.begin(), x.end(), y.begin());
       return;
     }
     for (std::size_t k = 0; k < x.size(); ++k) {

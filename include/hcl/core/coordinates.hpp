@@ -160,12 +160,13 @@ template <class S, class Add>
 /// Wide<T>. The last two are made of the differences: nothing cancels for close points.
 template <class T>
 [[nodiscard]] Sum<T> dot_sum(Point<T> x, Point<T> y) {
+  const std::size_t n = shared_size(x, y);
   if (x.data() == y.data())  // widened once: half of the work for floats
-    return sum_of<Sum<T>>(x.size(), [&]<class V>(const V& s, std::size_t k) {
+    return sum_of<Sum<T>>(n, [&]<class V>(const V& s, std::size_t k) {
       const V u = load_sum<V>(&x[k]);
       return add_product(s, u, u);
     });
-  return sum_of<Sum<T>>(shared_size(x, y), [&]<class V>(const V& s, std::size_t k) {
+  return sum_of<Sum<T>>(n, [&]<class V>(const V& s, std::size_t k) {
     return add_product(s, load_sum<V>(&x[k]), load_sum<V>(&y[k]));
   });
 }

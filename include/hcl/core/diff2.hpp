@@ -50,7 +50,7 @@ template <int R, class T>
 HCL_INLINE void diff2_block(Index depth, const double* x, Index x_row, const T* panel,
                             Index panel_row, double* out, Index out_row) {
   using V = Pack<double>;
-  V s[R][8];
+  V s[std::size_t(R)][8];
   for (auto& row : s)
     for (auto& e : row) e = V(0.0);
   const auto add = [&](Index k, Index chain) HCL_INLINE_LAMBDA {

@@ -21,6 +21,8 @@ struct DoubleDouble {
 
   constexpr DoubleDouble() = default;
   constexpr explicit DoubleDouble(double high, double low = 0) : hi{high}, lo{low} {}
+  template <std::same_as<float> F>
+  constexpr explicit DoubleDouble(F x) : hi{static_cast<double>(x)} {}
   constexpr explicit operator double() const { return hi; }
   constexpr explicit operator float() const { return static_cast<float>(hi); }
 

@@ -1,8 +1,11 @@
 // hcl/core/error.hpp - the error policy: constructors and batch calls throw, points
-// assert.
+// assert. Without exceptions (-fno-exceptions) what would be thrown is printed to stderr,
+// and the program aborts.
 #pragma once
 
 #include <cassert>
+#include <cstdio>
+#include <cstdlib>
 #include <sstream>
 #include <stdexcept>
 
@@ -13,13 +16,19 @@
 
 namespace hcl::inline HCL_ABI {
 
-/// Throws std::invalid_argument with the parts written one after the other.
+/// Throws std::invalid_argument with the parts written one after the other; without
+/// exceptions it prints them and aborts.
 template <class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
   std::ostringstream text;
   text.precision(9);
   (text << ... << parts);
+#if defined(__cpp_exceptions)
   throw std::invalid_argument(text.str());
+#else
+  std::fprintf(stderr, "%s\n", text.str().c_str());
+  std::abort();
+#endif
 }
 
 /// Throws std::invalid_argument of the parts unless ok. Messages read "where: argument,

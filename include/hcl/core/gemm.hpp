@@ -22,7 +22,7 @@ template <class V, int R, int C>
 struct RegisterTile {
   using T = typename LaneScalar<V>::type;
   static constexpr int width = width_of<V>;
-  V acc[R][C];
+  V acc[std::size_t(R)][std::size_t(C)];
 
   HCL_INLINE void zero() {
 #pragma GCC unroll 16
@@ -69,7 +69,7 @@ struct RegisterTile {
   HCL_INLINE void multiply_add(std::ptrdiff_t depth, const T* a, std::ptrdiff_t a_row,
                                std::ptrdiff_t a_k, const T* b, std::ptrdiff_t b_k) {
     for (std::ptrdiff_t k = 0; k < depth; ++k) {
-      V bv[C];
+      V bv[std::size_t(C)];
 #pragma GCC unroll 4
       for (int j = 0; j < C; ++j) {
         bv[j] = vload<V>(b + j * width);
@@ -129,7 +129,7 @@ void multiply_add_tile(std::ptrdiff_t depth, const T* a, std::ptrdiff_t a_row,
     return;
   }
   constexpr std::ptrdiff_t width = C * RegisterTile<V, R, C>::width;
-  alignas(64) T part[R * width] = {};
+  alignas(64) T part[std::size_t(R * width)] = {};
   const std::ptrdiff_t segment = chunks_at_once * chunk;
   sum(0, segment, c, c_row, add);
   for (std::ptrdiff_t k = segment; k < depth; k += segment) {

@@ -294,7 +294,10 @@ class SoftmaxContrast {
 
 template <class T>
 void set_zero(BatchOut<T> g) {
-  parallel_for(g.rows(), [&](Index i) { std::ranges::fill(g.row(i), T(0)); });
+  parallel_for(g.rows(), [&](Index i) {
+    const auto row = g.row(i);
+    std::fill(row.begin(), row.end(), T(0));
+  });
 }
 
 /// The steps that all losses of a batch against itself share: rows, sums, gradients.

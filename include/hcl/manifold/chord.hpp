@@ -228,7 +228,7 @@ template <class T>
 /// that every geometry shares. factor |x|^2 is held to the same.
 template <class T>
 [[nodiscard]] OnManifold all_finite(Point<T> x, const Wide<T>& factor = Wide<T>(1)) {
-  const Wide<T> most(largest_norm2<T>());
+  const Wide<T> most = Wide<T>(largest_norm2<T>());
   const auto within = [&](const Wide<T>& n) { return n <= most && factor * n <= most; };
   if (within(Wide<T>(norm2_at_most<T>(x)))) return {};
   const Wide<T> n = norm2<T>(x);

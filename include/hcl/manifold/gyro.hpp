@@ -119,7 +119,7 @@ void conformal_factor_vjp(const PoincareBall<T>& ball, Point<std::type_identity_
                           Grad<std::type_identity_t<T>> gx, std::type_identity_t<T>& gc) {
   using W = Wide<T>;
   HCL_ASSERT(x.size() == gx.size());
-  const W n = norm2<T>(x), c(ball.c()), l = W(2) / ball.gap(x), k = W(g) * l * l;
+  const W n = norm2<T>(x), c = W(ball.c()), l = W(2) / ball.gap(x), k = W(g) * l * l;
   detail::each_coordinate<T>(detail::shared_size(x, gx),
                              [&]<class V>(detail::Coordinates<V> at)
                                  HCL_INLINE_LAMBDA { at.add(gx, V(k * c * at(x))); });
@@ -138,7 +138,7 @@ void mobius_add(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> x,
   HCL_ASSERT(x.size() == y.size());
   // In the width of sums 0 (+) y is y to the bit.
   const auto [nx, ny, q] = detail::norms_and_square<1, T>(x, y);
-  const S c(ball.c()), a = ball.gap(nx), b = ball.gap(ny);
+  const S c = S(ball.c()), a = ball.gap(nx), b = ball.gap(ny);
   const auto k = detail::mobius_sum<S>(a, b, q, c);
   const W on_x(k.on_x), on_sum(k.on_sum);
   detail::each_coordinate<T>(detail::shared_size(x, y, out),
@@ -262,8 +262,8 @@ void gyration(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> x,
   using W = Wide<T>;
   using Form = detail::Gyration<W>;
   HCL_ASSERT(x.size() == y.size() && x.size() == v.size());
-  const W c(ball.c()), nx = norm2<T>(x), ny = norm2<T>(y), xy = dot<T>(x, y),
-                       xv = dot<T>(x, v);
+  const W c = W(ball.c()), nx = norm2<T>(x), ny = norm2<T>(y), xy = dot<T>(x, y),
+          xv = dot<T>(x, v);
   const bool plain = xy >= W(0);
   const Form k = plain ? Form::plain(nx, ny, xy, xv, dot<T>(y, v), c)
                        : Form::opposed(nx, ny, W(detail::sum2<T>(x, y)), xv,
@@ -296,7 +296,7 @@ void gyration_vjp(const PoincareBall<T>& ball, Point<std::type_identity_t<T>> x,
   const auto by = (dot<T>(g, x) * k.on_x + gt * k.on_t).d;
   const W one(plain ? 0 : 1);  // dt/dx; dt/dy is 1
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const W xi(x[i]), yi(y[i]), vi(v[i]), gi(g[i]), t = yi + one * xi;
+    const W xi = W(x[i]), yi = W(y[i]), vi = W(v[i]), gi = W(g[i]), t = yi + one * xi;
     const W by_t = k.on_t.v * gi + by[4] * vi;
     const W by_zx = plain ? yi : W(W(2) * t), by_zy = plain ? xi : W(W(2) * t);
     gx[i] = T(W(gx[i]) + k.on_x.v * gi + by[3] * vi + one * by_t + W(2) * by[0] * xi +

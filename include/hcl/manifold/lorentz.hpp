@@ -62,7 +62,7 @@ class Lorentz {
   [[nodiscard]] W farthest() const {
     using std::asinh;
     using std::sqrt;
-    const W most(detail::largest_norm2<T>()), c(c_);
+    const W most = W(detail::largest_norm2<T>()), c = W(c_);
     return asinh(c < W(1) ? W(sqrt(c) * sqrt(most)) : W(sqrt(most))) * (W(1) - W(1e-6));
   }
 
@@ -166,7 +166,7 @@ class Lorentz {
   /// Moves a point beyond farthest() radially there.
   void project(Point<T> x, Grad<T> out) const {
     using std::sqrt;
-    const W c(c_), n = norm2<T>(x), most = W(detail::largest_norm2<T>());
+    const W c = W(c_), n = norm2<T>(x), most = W(detail::largest_norm2<T>());
     if (n <= most && c * n <= most) {
       if (x.data() != out.data()) detail::copy<T>(x, out);
       return;
@@ -323,7 +323,7 @@ class Lorentz {
           along_y(0) {
       HCL_ASSERT(x.size() == y.size());
       if (at_origin) gap = a - b;
-      const S c(space.c_);
+      const S c = S(space.c_);
       q = gap * (gap / (S(2) * (c * (tx * ty + a * b) + S(1))));
       if (at_origin) return;
       q += this->apart2(x, y) / S(4);

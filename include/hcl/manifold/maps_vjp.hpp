@@ -242,7 +242,7 @@ void logmap_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
                            const auto& c) { return detail::on_logmap(m, nx, ny, z, c); };
   T unused(0);
   detail::two_point_vjp<Sphere<T>, T>(m, x, y, T(0), weights, g, gx, gy, unused, unused);
-  const W lx = detail::length<T>(x), ly = detail::length<T>(y), c(m.c()),
+  const W lx = detail::length<T>(x), ly = detail::length<T>(y), c = W(m.c()),
           z = c * W(m.dist2(x, y)), half = detail::sinc_of_square(W(z / W(4)));
   W gap_g(0);  // <y^ - x^, g>: the two terms of the logarithm cancel for close points
   for (std::size_t i = 0; i < x.size(); ++i)
@@ -349,8 +349,8 @@ void parallel_transport_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x
                             Grad<std::type_identity_t<T>> gv,
                             std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const W lx = detail::length<T>(x), ly = detail::length<T>(y), d2(m.dist2(x, y)),
-          c0(m.c());
+  const W lx = detail::length<T>(x), ly = detail::length<T>(y), d2 = W(m.dist2(x, y)),
+          c0 = W(m.c());
   W apart_v(0), both_g(0);  // <x^ - y^, v>, <x^ + y^, g>
   for (std::size_t i = 0; i < x.size(); ++i) {
     const W xi = W(x[i]) / lx, yi = W(y[i]) / ly;

@@ -67,8 +67,8 @@ void dist0_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
   using std::atan2;
   using std::sqrt;
   using W = Wide<T>;
-  const W rho = detail::length<T>(x.subspan(1)), x0(x[0]), c(m.c()), n = norm2<T>(x),
-          k = W(g) / sqrt(c);
+  const W rho = detail::length<T>(x.subspan(1)), x0 = W(x[0]), c = W(m.c()),
+          n = norm2<T>(x), k = W(g) / sqrt(c);
   gc = T(W(gc) - k * atan2(rho, x0) / (W(2) * c));
   if (!(rho > W(0))) return;
   for (std::size_t i = 1; i < x.size(); ++i)
@@ -168,7 +168,7 @@ void egrad2rgrad_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                      Grad<std::type_identity_t<T>> gx, Grad<std::type_identity_t<T>> ge,
                      std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const W c(m.c()), xe = dot<T>(x, e), xg = dot<T>(x, g);
+  const W c = W(m.c()), xe = dot<T>(x, e), xg = dot<T>(x, g);
   for (std::size_t i = 0; i < x.size(); ++i) {
     gx[i] = T(W(gx[i]) + c * (xg * W(e[i]) + xe * W(g[i])));
     ge[i] = T(W(ge[i]) + W(g[i]) + c * xg * W(x[i]));

@@ -137,9 +137,9 @@ template <class V, class From, class To, class T = ScalarOf<From>>
   using W = Wide<T>;
   using S = Sum<T>;
   HCL_ASSERT(!x.empty());
-  const S c(from.c());
+  const S c = S(from.c());
   ChartPoint<V, W> p{V(W(0)), V(W(0)), V(W(0)), {}};
-  const W m = norm2<T>(x.first(x.size() - 1)), l(x.back());
+  const W m = norm2<T>(x.first(x.size() - 1)), l = W(x.back());
   if constexpr (std::is_same_v<V, W>) {
     p.m = m, p.l = l, p.c = W(c);
   } else {
@@ -165,8 +165,8 @@ void change_model_jvp(const From& from, const To& to, Point<T> x, Point<T> v,
                       Grad<T> out) {
   using W = Wide<T>;
   const auto f = chart_at<ChartJet<T>>(from, to, x);
-  const std::size_t last = x.size() - 1;
-  const W dm = W(2) * dot<T>(x.first(last), v.first(last)), dl(v[last]);
+  const std::size_t last = shared_size(x, v, out) - 1;
+  const W dm = W(2) * dot<T>(x.first(last), v.first(last)), dl = W(v[last]);
   const W dk = f.k.d[0] * dm + f.k.d[1] * dl;
   for (std::size_t i = 0; i < last; ++i) out[i] = T(f.k.v * W(v[i]) + dk * W(x[i]));
   out[last] = T(f.r.d[0] * dm + f.r.d[1] * dl);
@@ -176,7 +176,7 @@ void change_model_vjp(const From& from, const To& to, Point<T> x, Point<T> g, Gr
                       T& gc) {
   using W = Wide<T>;
   const auto f = chart_at<ChartJet<T>>(from, to, x);
-  const std::size_t last = x.size() - 1;
+  const std::size_t last = shared_size(x, g, gx) - 1;
   const W xg = dot<T>(x.first(last), g.first(last));
   const auto by = (xg * f.k + W(g[last]) * f.r).d;
   for (std::size_t i = 0; i < last; ++i)

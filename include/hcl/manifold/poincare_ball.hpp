@@ -60,7 +60,7 @@ class PoincareBall {
   void expmap(Point<T> x, Point<T> v, Grad<T> out) const {
     using std::sqrt;
     // A step across the ball ends in small differences of large terms.
-    const S c(c_);
+    const S c = S(c_);
     const auto [nx, nv, xv] = detail::gram_sums<T>(x, v);
     const W a(gap(nx));
     const S s(tanhc(W(sqrt(W(c_)) * detail::root(W(nv)) / a)) / a), nu = s * s * nv;
@@ -79,7 +79,7 @@ class PoincareBall {
   void logmap(Point<T> x, Point<T> y, Grad<T> out) const {
     using std::sqrt;
     const Pair p(*this, x, y);
-    const W c(c_), w = c * W(p.q);
+    const W c = W(c_), w = c * W(p.q);
     const W k = asinhc(detail::root(w)) / (p.b * sqrt(W(1) + w));
     const W ky = k * p.a, kx = k * c * p.diff;
     detail::each_coordinate<T>(detail::shared_size(x, y, out),
@@ -136,7 +136,7 @@ class PoincareBall {
   /// = x.
   void parallel_transport(Point<T> x, Point<T> y, Point<T> v, Grad<T> out) const {
     const Pair p(*this, x, y);
-    const W c(c_), xv = dot<T>(x, v);
+    const W c = W(c_), xv = dot<T>(x, v);
     const W dv = detail::diff_dot<T>(y, x, v);
     const W cd = c * p.diff, a_coef = -c * (c * p.nx * dv + (p.b + cd) * xv);
     const W b_coef = c * (p.a * dv - cd * xv), k = W(2) / (p.a * p.b + cd), l = p.b / p.a;

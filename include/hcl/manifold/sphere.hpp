@@ -98,9 +98,9 @@ class Sphere {
   /// gv += J^T gz, gc += <gz, dz/dc> for z = expmap0(v).
   void expmap0_vjp(Point<T> v, Point<T> gz, Grad<T> gv, T& gc) const {
     using std::cos;
-    const W c(c_), rho = equatorial(v), r = root_c() * rho, f = sinc(r),
-                   slope = sinc_slope(r);
-    const W g0(gz[0]), k = slope * tail_dot(gz, v);
+    const W c = W(c_), rho = equatorial(v), r = root_c() * rho, f = sinc(r),
+            slope = sinc_slope(r);
+    const W g0 = W(gz[0]), k = slope * tail_dot(gz, v);
     // z_0 = cos(r)/sqrt(c): dz_0/dv = -sin(r) v/rho, dz_0/dc = -sin(r) rho/(2c) -
     // z_0/(2c).
     for (std::size_t i = 1; i < v.size(); ++i)
@@ -310,7 +310,7 @@ class Sphere {
                        Grad<T> gy) {
     const W kx = k / W(p.a), ky = k / W(p.b);
     for (std::size_t i = 0; i < x.size(); ++i) {
-      const S u(x[i]), v(y[i]);
+      const S u = S(x[i]), v = S(y[i]);
       gx[i] = T(W(gx[i]) - kx * W(p.towards_y(u, v)));
       gy[i] = T(W(gy[i]) - ky * W(p.towards_x(u, v)));
     }

@@ -39,7 +39,7 @@ void rank_one_vjp(const F& k_of, const T& c, Point<T> y, Point<T> v, Point<T> g,
   const auto k = k_of(n, kc);
   const W yv = dot<T>(y, v), yg = dot<T>(y, g), both = yv * yg;
   for (std::size_t i = 0; i < y.size(); ++i) {
-    const W yi(y[i]), vi(v[i]), gi(g[i]);
+    const W yi = W(y[i]), vi = W(v[i]), gi = W(g[i]);
     gy[i] = T(W(gy[i]) + k.v * (yv * gi + yg * vi) + W(2) * k.d[0] * both * yi);
     gv[i] = T(W(gv[i]) + gi + k.v * yg * yi);
   }
@@ -74,7 +74,7 @@ void transport0_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> y,
                     std::type_identity_t<T>& gc) {
   using W = Wide<T>;
   HCL_ASSERT(y.size() == v.size() && y.size() == g.size());
-  const W n = norm2<T>(y), c(m.c()), a = m.gap(y), vg = dot<T>(v, g);
+  const W n = norm2<T>(y), c = W(m.c()), a = m.gap(y), vg = dot<T>(v, g);
   for (std::size_t i = 0; i < y.size(); ++i) {
     gy[i] = T(W(gy[i]) - W(2) * c * vg * W(y[i]));
     gv[i] = T(W(gv[i]) + a * W(g[i]));
@@ -89,7 +89,7 @@ void transport0_back_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>
                          Grad<std::type_identity_t<T>> gv, std::type_identity_t<T>& gc) {
   using W = Wide<T>;
   HCL_ASSERT(y.size() == v.size() && y.size() == g.size());
-  const W n = norm2<T>(y), c(m.c()), f = W(1) / m.gap(y), k = f * f * dot<T>(v, g);
+  const W n = norm2<T>(y), c = W(m.c()), f = W(1) / m.gap(y), k = f * f * dot<T>(v, g);
   for (std::size_t i = 0; i < y.size(); ++i) {
     gy[i] = T(W(gy[i]) + W(2) * c * k * W(y[i]));
     gv[i] = T(W(gv[i]) + f * W(g[i]));
@@ -148,7 +148,7 @@ namespace detail {
 template <class T>
 [[nodiscard]] Wide<T> pole_factor(Point<T> y) {
   using W = Wide<T>;
-  const W n = norm2<T>(y.subspan(1)), y0(y[0]), l = root(W(n + y0 * y0));
+  const W n = norm2<T>(y.subspan(1)), y0 = W(y[0]), l = root(W(n + y0 * y0));
   if (n == W(0) && y0 < W(0)) return W(0);  // the antipode: nothing is changed
   return y0 < W(0) ? W(l * (l - y0) / n) : W(l / (l + y0));
 }
@@ -206,7 +206,7 @@ void transport0_vjp(const Sphere<T>&, Point<std::type_identity_t<T>> y,
                     Grad<std::type_identity_t<T>> gy, Grad<std::type_identity_t<T>> gv,
                     std::type_identity_t<T>&) {
   using W = Wide<T>;
-  const W l = detail::length<T>(y), f = detail::pole_factor<T>(y), g0(g[0]);
+  const W l = detail::length<T>(y), f = detail::pole_factor<T>(y), g0 = W(g[0]);
   const W yv = dot<T>(y.subspan(1), v.subspan(1)) / l,
           yg = dot<T>(y.subspan(1), g.subspan(1)) / l;
   const W k = g0 + f * yg;
@@ -221,7 +221,7 @@ void transport0_back_vjp(const Sphere<T>&, Point<std::type_identity_t<T>> y,
                          Grad<std::type_identity_t<T>> gy,
                          Grad<std::type_identity_t<T>> gv, std::type_identity_t<T>&) {
   using W = Wide<T>;
-  const W f = detail::pole_factor<T>(y), v0(v[0]);
+  const W f = detail::pole_factor<T>(y), v0 = W(v[0]);
   const W yg = dot<T>(y.subspan(1), g.subspan(1)) / detail::length<T>(y);
   detail::pull_direction<T>(y, f * f * v0 * yg, W(0), v, -f * v0, g, gy);
   for (std::size_t i = 1; i < v.size(); ++i) gv[i] = T(W(gv[i]) + W(g[i]));

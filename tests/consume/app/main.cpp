@@ -13,7 +13,7 @@ int main() {
                                 0.1f * static_cast<float>(i / 4));
 
   const hcl::NtXent loss{hcl::NegDist{hcl::PoincareBall<float>{0.1f}}, 0.2f};
-  const double value = loss.value_and_grad(x, gx).value;
+  const double value = static_cast<double>(loss.value_and_grad(x, gx).value);
   std::printf("hcl %d.%d.%d: loss %.6f, |gradient| %.6f\n", HCL_VERSION_MAJOR,
               HCL_VERSION_MINOR, HCL_VERSION_PATCH, value,
               static_cast<double>(gx.norm()));
