@@ -28,8 +28,8 @@ endif()
 if(HCL_WITH_OPENMP AND NOT TARGET OpenMP::OpenMP_CXX)
   find_package(OpenMP QUIET COMPONENTS CXX)
   if(NOT OpenMP_CXX_FOUND)
-    message(FATAL_ERROR "hcl: OpenMP was not found for ${CMAKE_CXX_COMPILER}. Install it "
-      "(Debian, for clang: libomp-dev) or set HCL_WITH_OPENMP=OFF for one thread.")
+    message(STATUS "hcl: OpenMP was not found for ${CMAKE_CXX_COMPILER}, there is no "
+      "hcl::openmp; hcl::hcl is one thread.")
   endif()
 endif()
 

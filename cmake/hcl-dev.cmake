@@ -6,7 +6,11 @@ option(HCL_SANITIZE "Address and undefined-behaviour sanitizers" OFF)
 option(HCL_SHORT "Fewer instances in the tests that compile for minutes under sanitizers" OFF)
 
 add_library(hcl-dev INTERFACE)
-target_link_libraries(hcl-dev INTERFACE hcl::hcl)
+if(HCL_WITH_OPENMP AND NOT TARGET hcl::openmp)
+  message(FATAL_ERROR "hcl: OpenMP was not found for ${CMAKE_CXX_COMPILER}. Install it "
+    "(Debian, for clang: libomp-dev) or set HCL_WITH_OPENMP=OFF for one thread.")
+endif()
+target_link_libraries(hcl-dev INTERFACE $<IF:$<BOOL:${HCL_WITH_OPENMP}>,hcl::openmp,hcl::hcl>)
 target_compile_options(hcl-dev INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
 # GCC 12 takes its own AVX-512 intrinsics for uninitialised (GCC bug 105593).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

@@ -1,4 +1,5 @@
-// Calls the variants that are linked into the program; each prints its numbers to the bit.
+// Calls the variants that are linked into the program; each prints its numbers to the
+// bit.
 #include <cstdio>
 
 extern "C" {

@@ -29,6 +29,20 @@ template <class T>
   return x - x == T(0);
 }
 
+/// x in a message: as a double, its member value() or, like ceres::Jet's, a; NaN where it
+/// has none of these.
+template <class T>
+[[nodiscard]] double as_double(const T& x) {
+  if constexpr (requires { static_cast<double>(x); })
+    return static_cast<double>(x);
+  else if constexpr (requires { static_cast<double>(x.value()); })
+    return static_cast<double>(x.value());
+  else if constexpr (requires { static_cast<double>(x.a); })
+    return static_cast<double>(x.a);
+  else
+    return std::numeric_limits<double>::quiet_NaN();
+}
+
 namespace detail {
 
 /// Coordinates from p as what they are summed in: vectors or single numbers of double,
@@ -188,7 +202,7 @@ template <int sign, class T>
       shared_size(x, y),
       [&]<class V>(std::array<V, 3>& s, std::size_t k) HCL_INLINE_LAMBDA {
         const V u = load_sum<V>(&x[k]), v = load_sum<V>(&y[k]);
-        const V w = sign > 0 ? u + v : u - v;
+        const V w = sign > 0 ? V(u + v) : V(u - v);
         s[0] = add_product(s[0], u, u), s[1] = add_product(s[1], v, v);
         s[2] = add_product(s[2], w, w);
       });

@@ -1,15 +1,63 @@
 // hcl/core/math.hpp - scalar functions that keep their digits, for float, double, dual
-// numbers and multiprecision alike. Such a scalar needs + - * / < ==, construction from
-// double, std::numeric_limits, and sqrt, sinh, ... found by argument-dependent lookup.
+// numbers and multiprecision alike; and what such a scalar must have.
 #pragma once
 
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <limits>
 
 #include "hcl/core/exp_log.hpp"
 
 namespace hcl::inline HCL_ABI {
+
+namespace detail {
+
+namespace lookup {
+
+using std::sqrt, std::sin, std::cos, std::sinh, std::cosh, std::tanh, std::atan2;
+
+template <class T>
+concept Functions = requires(const T& x) {
+  { sqrt(x) } -> std::convertible_to<T>;
+  { sin(x) } -> std::convertible_to<T>;
+  { cos(x) } -> std::convertible_to<T>;
+  { sinh(x) } -> std::convertible_to<T>;
+  { cosh(x) } -> std::convertible_to<T>;
+  { tanh(x) } -> std::convertible_to<T>;
+  { atan2(x, x) } -> std::convertible_to<T>;
+};
+
+}  // namespace lookup
+
+}  // namespace detail
+
+/// What a scalar of the pointwise layer must have: arithmetic, comparisons (a dual number
+/// by its value), construction from double, explicit or not, a limit epsilon and max, and
+/// functions found by argument-dependent lookup. An operator may return an expression
+/// that converts to the scalar. asinh, atanh and atan are taken where there are any; else
+/// they are made of log and atan2. No conversion to double is needed. Held by float,
+/// double, long double, ceres::Jet, Eigen::AutoDiffScalar, and
+/// boost::multiprecision::number with expression templates or without.
+template <class T>
+concept PointwiseScalar = std::copyable<T> && detail::lookup::Functions<T> &&
+    requires(T x, const T& a, const T& b) {
+  T(0.5);
+  { -a } -> std::convertible_to<T>;
+  { a + b } -> std::convertible_to<T>;
+  { a - b } -> std::convertible_to<T>;
+  { a* b } -> std::convertible_to<T>;
+  { a / b } -> std::convertible_to<T>;
+  x += a;
+  x -= a;
+  { a == b } -> std::convertible_to<bool>;
+  { a < b } -> std::convertible_to<bool>;
+  { a <= b } -> std::convertible_to<bool>;
+  { a > b } -> std::convertible_to<bool>;
+  { a >= b } -> std::convertible_to<bool>;
+  T(std::numeric_limits<T>::epsilon());
+  T((std::numeric_limits<T>::max)());
+};
 
 namespace detail {
 
@@ -19,6 +67,51 @@ template <class T>
 [[nodiscard]] T root(const T& x) {
   using std::sqrt;
   return x == T(0) ? T(0) : T(sqrt(x));
+}
+
+// Functions that a scalar may lack, made of those that it has. Near 0 the logarithm has
+// lost the digits of x, and one step of Newton brings them back, and with a dual number
+// the derivative: it does not depend on that of the number it starts from.
+
+/// asinh(x).
+template <class T>
+[[nodiscard]] T arsinh(const T& x) {
+  using std::asinh;
+  if constexpr (requires { asinh(x); }) {
+    return asinh(x);
+  } else {
+    using std::cosh, std::log, std::sinh, std::sqrt;
+    if (x < T(0)) return -arsinh(T(-x));
+    if (x > T(1)) {
+      const T inv = T(1) / x;
+      return log(x) + log(T(T(1) + sqrt(T(T(1) + inv * inv))));
+    }
+    const T y = log(T(x + sqrt(T(T(1) + x * x))));
+    return y - (sinh(y) - x) / cosh(y);
+  }
+}
+/// atanh(x), |x| < 1.
+template <class T>
+[[nodiscard]] T artanh(const T& x) {
+  using std::atanh;
+  if constexpr (requires { atanh(x); }) {
+    return atanh(x);
+  } else {
+    using std::log, std::tanh;
+    const T y = (log(T(T(1) + x)) - log(T(T(1) - x))) / T(2);
+    if (x < T(-0.5) || x > T(0.5)) return y;
+    const T t = tanh(y);
+    return y - (t - x) / ((T(1) - t) * (T(1) + t));
+  }
+}
+/// atan(x).
+template <class T>
+[[nodiscard]] T arctan(const T& x) {
+  using std::atan, std::atan2;
+  if constexpr (requires { atan(x); })
+    return atan(x);
+  else
+    return atan2(x, T(1));
 }
 
 /// sum_k t_k with t_0 = first and t_{k+1} = t_k y ratio(k), until a term changes nothing:
@@ -78,16 +171,16 @@ template <class T>
   using std::cosh;
   const T y = x * x;
   if (y < T(0.25))
-    return detail::series(T(1) / T(3), y,
-                          [](T k) { return T(1) / ((k + T(1)) * (k * T(4) + T(10))); });
+    return detail::series<T>(T(1) / T(3), y, [](T k) -> T {
+      return T(1) / ((k + T(1)) * (k * T(4) + T(10)));
+    });
   return (cosh(x) - sinhc(x)) / y;
 }
 
 /// asinh(x)/x.
 template <class T>
 [[nodiscard]] T asinhc(const T& x) {
-  using std::asinh;
-  return x == T(0) ? T(1) : T(asinh(x) / x);
+  return x == T(0) ? T(1) : T(detail::arsinh(x) / x);
 }
 
 /// (1/sqrt(1 + x^2) - asinh(x)/x)/x^2.
@@ -96,7 +189,7 @@ template <class T>
   using std::sqrt;
   const T y = x * x;
   if (y < T(0.25))
-    return detail::series(T(-1) / T(3), y, [](T k) {
+    return detail::series<T>(T(-1) / T(3), y, [](T k) -> T {
       const T odd = k * T(2) + T(3);
       return -(odd * odd) / ((k + T(1)) * (k * T(4) + T(10)));
     });
@@ -120,7 +213,7 @@ template <class T>
 [[nodiscard]] T tanhc_slope(const T& x, const T& tanh_x) {
   const T y = x * x, sech2 = (T(1) - tanh_x) * (T(1) + tanh_x);
   if (y < T(0.25)) {
-    const T s = detail::series(T(1) / T(6), T(y * T(4)), [](T k) {
+    const T s = detail::series<T>(T(1) / T(6), T(y * T(4)), [](T k) -> T {
       return T(1) / ((k * T(2) + T(4)) * (k * T(2) + T(5)));
     });
     return T(-4) * s * sech2;
@@ -136,8 +229,7 @@ template <class T>
 /// atanh(x)/x, |x| < 1.
 template <class T>
 [[nodiscard]] T atanhc(const T& x) {
-  using std::atanh;
-  return x == T(0) ? T(1) : T(atanh(x) / x);
+  return x == T(0) ? T(1) : T(detail::artanh(x) / x);
 }
 
 /// (1/(1 - x^2) - atanh(x)/x)/x^2, |x| < 1.
@@ -145,7 +237,7 @@ template <class T>
 [[nodiscard]] T atanhc_slope(const T& x, const T& atanhc_x) {
   const T y = x * x;
   if (y < T(0.25))
-    return detail::series(T(2) / T(3), y, [](T k) {
+    return detail::series<T>(T(2) / T(3), y, [](T k) -> T {
       return (k + T(2)) * (k * T(2) + T(3)) / ((k + T(1)) * (k * T(2) + T(5)));
     });
   return (T(1) / ((T(1) - x) * (T(1) + x)) - atanhc_x) / y;
@@ -168,21 +260,21 @@ template <class T>
   using std::cos;
   const T y = x * x;
   if (y < T(0.25))
-    return detail::series(T(-1) / T(3), y,
-                          [](T k) { return T(-1) / ((k + T(1)) * (k * T(4) + T(10))); });
+    return detail::series<T>(T(-1) / T(3), y, [](T k) -> T {
+      return T(-1) / ((k + T(1)) * (k * T(4) + T(10)));
+    });
   return (cos(x) - sinc(x)) / y;
 }
 
 /// d/dx of atan(x)/x, divided by x: (1/(1 + x^2) - atan(x)/x)/x^2.
 template <class T>
 [[nodiscard]] T atanc_slope(const T& x) {
-  using std::atan;
   const T y = x * x;
   if (y < T(0.25))
-    return detail::series(T(-2) / T(3), y, [](T k) {
+    return detail::series<T>(T(-2) / T(3), y, [](T k) -> T {
       return -((k + T(2)) * (k * T(2) + T(3))) / ((k + T(1)) * (k * T(2) + T(5)));
     });
-  return (T(1) / (T(1) + y) - atan(x) / x) / y;
+  return (T(1) / (T(1) + y) - detail::arctan(x) / x) / y;
 }
 
 }  // namespace hcl::inline HCL_ABI

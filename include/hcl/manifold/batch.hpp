@@ -115,7 +115,7 @@ template <class T>
 OnManifold finite_row(Point<T> row) {
   if (is_finite(norm2_at_most<T>(row)) || hcl::all_finite<T>(row)) return {};
   for (const T& v : row)
-    if (!is_finite(v)) return {false, "not finite", static_cast<double>(v)};
+    if (!is_finite(v)) return {false, "not finite", as_double(v)};
   return {};
 }
 template <class T>
@@ -131,9 +131,9 @@ OnManifold tangent_row(Point<T> row) {
   const Wide<T> n = norm2<T>(row);
   if (is_finite(n)) return {};
   const OnManifold why = finite_row<T>(row);
-  return why.ok ? OnManifold{false, "|v|^2 is too large for the scalar type",
-                             static_cast<double>(n)}
-                : why;
+  return why.ok
+             ? OnManifold{false, "|v|^2 is too large for the scalar type", as_double(n)}
+             : why;
 }
 
 /// The test that rows are points of m, of a geometry that cannot tell (a bare Metric)
@@ -180,7 +180,8 @@ void check_finite(const char* where, const char* arg, const BatchView<const T>& 
 template <class T>
 void check_finite(const char* where, const char* arg, std::span<const T> x) {
   for (std::size_t i = 0; i < x.size(); ++i)
-    expect(is_finite(x[i]), where, ": ", arg, " row ", i, ": not finite, value ", x[i]);
+    expect(is_finite(x[i]), where, ": ", arg, " row ", i, ": not finite, value ",
+           as_double(x[i]));
 }
 
 template <class M>

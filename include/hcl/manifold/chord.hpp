@@ -234,8 +234,8 @@ template <class T>
   const Wide<T> n = norm2<T>(x);
   if (within(n)) return {};  // which no sum with a NaN is
   for (const T& v : x)
-    if (!is_finite(v)) return {false, "not finite", static_cast<double>(v)};
-  return {false, "|x|^2 is too large for the scalar type", static_cast<double>(n)};
+    if (!is_finite(v)) return {false, "not finite", as_double(v)};
+  return {false, "|x|^2 is too large for the scalar type", as_double(n)};
 }
 
 /// A number of a row and what it loses by rounding to T.
@@ -269,10 +269,10 @@ void check_finite_row(const char* where, const char* arg, Index row, double n,
 /// @throws std::invalid_argument unless c is finite and > 0, and c^2 and 1/c^2 are too.
 template <class T>
 [[nodiscard]] T checked_curvature(const char* where, const T& c) {
-  expect(is_finite(c) && c > T(0), where, ": c = ", static_cast<double>(c),
+  expect(is_finite(c) && c > T(0), where, ": c = ", as_double(c),
          ", must be finite and > 0");
   expect(is_finite(T(c * c)) && is_finite(T(T(1) / (c * c))), where,
-         ": c = ", static_cast<double>(c), ", c^2 must be neither 0 nor infinite");
+         ": c = ", as_double(c), ", c^2 must be neither 0 nor infinite");
   return c;
 }
 

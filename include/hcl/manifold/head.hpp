@@ -67,7 +67,7 @@ namespace detail {
 
 template <class T>
 void expect_clip(const char* where, const T& r) {
-  expect(is_finite(r) && r > T(0), where, ": r = ", static_cast<double>(r),
+  expect(is_finite(r) && r > T(0), where, ": r = ", as_double(r),
          ", must be finite and > 0");
 }
 

@@ -134,7 +134,7 @@ template <class S>
 [[nodiscard]] S cosh_of_square(const S& z) {
   return even(
       z,
-      [](const auto& s) {
+      []<class W>(const W& s) -> W {
         using std::cosh;
         return cosh(s);
       },
@@ -144,11 +144,11 @@ template <class S>
 [[nodiscard]] S cos_of_square(const S& z) {
   return even(
       z,
-      [](const auto& s) {
+      []<class W>(const W& s) -> W {
         using std::cos;
         return cos(s);
       },
-      [](const auto& s, const auto&) { return -sinc(s); });
+      []<class W>(const W& s, const W&) -> W { return -sinc(s); });
 }
 
 }  // namespace hcl::inline HCL_ABI::detail

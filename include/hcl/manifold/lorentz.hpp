@@ -60,10 +60,10 @@ class Lorentz {
 
   /// sqrt(c) d(0, x) of the largest |x|^2: where expmap0 and the steps of expmap end.
   [[nodiscard]] W farthest() const {
-    using std::asinh;
     using std::sqrt;
     const W most = W(detail::largest_norm2<T>()), c = W(c_);
-    return asinh(c < W(1) ? W(sqrt(c) * sqrt(most)) : W(sqrt(most))) * (W(1) - W(1e-6));
+    return detail::arsinh(c < W(1) ? W(sqrt(c) * sqrt(most)) : W(sqrt(most))) *
+           (W(1) - W(1e-6));
   }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
@@ -347,9 +347,9 @@ class Lorentz {
                 const W& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const W k = g * f.by_q, c(c_);
     detail::add_covector<T>(
-        x, p.a, gx, [&](std::size_t i) { return S(k) * p.by_x(S(x[i]), S(y[i])); });
+        x, p.a, gx, [&](std::size_t i) -> S { return S(k) * p.by_x(S(x[i]), S(y[i])); });
     detail::add_covector<T>(
-        y, p.b, gy, [&](std::size_t i) { return S(k) * p.by_y(S(x[i]), S(y[i])); });
+        y, p.b, gy, [&](std::size_t i) -> S { return S(k) * p.by_y(S(x[i]), S(y[i])); });
     const W dt(p.gap * ((p.a + p.b) / (p.tx + p.ty)));
     gc = T(W(gc) + g * f.by_c - k / W(4) * (dt / (c * W(p.tx))) * (dt / (c * W(p.ty))));
   }

@@ -63,7 +63,7 @@ void logmap_vjp(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
 template <Manifold M>
 void geodesic(const M& m, BatchIn<ScalarOf<M>> x, BatchIn<ScalarOf<M>> y,
               const std::type_identity_t<ScalarOf<M>>& t, BatchOut<ScalarOf<M>> out) {
-  expect(is_finite(t), "geodesic: t = ", static_cast<double>(t), ", must be finite");
+  expect(is_finite(t), "geodesic: t = ", as_double(t), ", must be finite");
   detail::map_pairs("geodesic", "y", true, m, x, y, out, [&](auto a, auto b, auto o) {
     geodesic(m, Point<ScalarOf<M>>(a), Point<ScalarOf<M>>(b), t, Grad<ScalarOf<M>>(o));
   });

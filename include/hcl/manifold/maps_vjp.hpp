@@ -147,7 +147,7 @@ void expmap_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
   const W by_z = dot<T>(g, x) * k.on_x.d[0] + dot<T>(g, v) * k.on_y.d[0];
   const W kv = W(2) * c * by_z, kx = -kv * low.by_time;
   const auto add = [&](Grad<T> to, const W& by_g, const W& by_w) {
-    detail::add_covector<T>(x, low.length, to, [&](std::size_t i) {
+    detail::add_covector<T>(x, low.length, to, [&](std::size_t i) -> S {
       return S(by_g) * S(g[i]) + S(by_w) * low(x[i], v[i]);
     });
   };
@@ -221,10 +221,10 @@ void logmap_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
           k_w = asinhc_slope(s, f) / (two * h) - f / (two * h * h * h);
   const S g_x = detail::dot_sum<T>(g, x), g_gap = detail::diff_dot_sum<T>(y, x, g);
   const S by_w = k_w * (g_gap - two * w * g_x) - two * k * g_x, half = c * by_w / two;
-  detail::add_covector<T>(x, detail::root(nx), gx, [&](std::size_t i) {
+  detail::add_covector<T>(x, detail::root(nx), gx, [&](std::size_t i) -> S {
     return half * (r * S(x[i]) - S(y[i])) - k * (one + two * w) * S(g[i]);
   });
-  detail::add_covector<T>(y, detail::root(ny), gy, [&](std::size_t i) {
+  detail::add_covector<T>(y, detail::root(ny), gy, [&](std::size_t i) -> S {
     return half * (S(y[i]) / r - S(x[i])) + k * S(g[i]);
   });
   const S dt = detail::norm2_gap<T>(y, x) / (tx + ty);  // t_y - t_x
@@ -322,15 +322,15 @@ void parallel_transport_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> 
   const S k = c * sp / (two * h), by_p = both * c / (two * h),
           by_q = S(0) - both * k * c / h, half_q = by_q / two;
   const S r = sy / sx, px = sxv / (sx * sx), py = sxv / (sx * sy);
-  detail::add_covector<T>(x, detail::root(nx), gx, [&](std::size_t i) {
+  detail::add_covector<T>(x, detail::root(nx), gx, [&](std::size_t i) -> S {
     const S xi(x[i]);
     return k * S(g[i]) + by_p * r * (px * xi - S(v[i])) + half_q * (r * xi - S(y[i]));
   });
-  detail::add_covector<T>(y, detail::root(ny), gy, [&](std::size_t i) {
+  detail::add_covector<T>(y, detail::root(ny), gy, [&](std::size_t i) -> S {
     const S yi(y[i]);
     return k * S(g[i]) + by_p * (S(v[i]) - py * yi) + half_q * (yi / r - S(x[i]));
   });
-  detail::add_covector<T>(x, detail::root(nx), gv, [&](std::size_t i) {
+  detail::add_covector<T>(x, detail::root(nx), gv, [&](std::size_t i) -> S {
     return S(g[i]) + by_p * (S(y[i]) - r * S(x[i]));
   });
   const S dt = gap / (sx + sy);  // t_y - t_x

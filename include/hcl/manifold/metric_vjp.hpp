@@ -126,16 +126,16 @@ void inner_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
   using S = Sum<T>;
   const W c(m.c()), k(g);
   const detail::Lowered<T> lu(c, x, u), lv(c, x, v);
-  const auto wu = [&](std::size_t i) { return lu(x[i], u[i]); };
-  const auto wv = [&](std::size_t i) { return lv(x[i], v[i]); };
+  const auto wu = [&](std::size_t i) -> S { return lu(x[i], u[i]); };
+  const auto wv = [&](std::size_t i) -> S { return lv(x[i], v[i]); };
   const auto add = [&](Grad<T> to, const auto& e) {
     detail::add_covector<T>(x, lu.length, to, e);
   };
-  add(gx, [&](std::size_t i) {
+  add(gx, [&](std::size_t i) -> S {
     return S(0) - S(k) * (S(lv.by_time) * wu(i) + S(lu.by_time) * wv(i));
   });
-  add(gu, [&](std::size_t i) { return S(k) * wv(i); });
-  add(gv, [&](std::size_t i) { return S(k) * wu(i); });
+  add(gu, [&](std::size_t i) -> S { return S(k) * wv(i); });
+  add(gv, [&](std::size_t i) -> S { return S(k) * wu(i); });
   gc = T(W(gc) - k * (lu.by_time / c) * (lv.by_time / c));
 }
 

@@ -48,7 +48,7 @@ template <class V>
 [[nodiscard]] V lorentz_length(const V& height, const V& q, const V& c, const auto& w) {
   using std::sqrt;
   V n = height * height - c * q;
-  const auto least = w * w;
+  const std::remove_cvref_t<decltype(w)> least = w * w;
   if constexpr (std::is_same_v<V, std::remove_cvref_t<decltype(w)>>) {
     if (n < least) n = least;
   } else {
@@ -122,8 +122,8 @@ void check_midpoint(const char* where, const M& m, BatchIn<ScalarOf<M>> x,
   expect_length(where, "w", w.size(), x.rows());
   bool any = false;
   for (std::size_t i = 0; i < w.size(); ++i) {
-    expect(is_finite(w[i]) && w[i] >= T(0), where, ": w[", i,
-           "] = ", static_cast<double>(w[i]), ", must be finite and >= 0");
+    expect(is_finite(w[i]) && w[i] >= T(0), where, ": w[", i, "] = ", as_double(w[i]),
+           ", must be finite and >= 0");
     any = any || w[i] > T(0);
   }
   expect(any, where, ": all weights are 0");

@@ -79,7 +79,8 @@ template <class V>
 
 template <class T, class P>
 auto chart(const PoincareBall<T>&, const Lorentz<T>&, const P& x) {
-  return radial_chart(decltype(x.l)(2) / x.gap(), x.l);
+  using V = std::remove_const_t<decltype(x.l)>;
+  return radial_chart(V(V(2) / x.gap()), x.l);
 }
 template <class T, class P>
 auto chart(const Lorentz<T>&, const PoincareBall<T>&, const P& x) {

@@ -182,7 +182,7 @@ class PoincareBall {
     const S n = S(c_) * detail::dot_sum<T>(x, x);
     if (n < S(1)) return {};  // and so is finite
     if (const auto finite = detail::all_finite<T>(x); !finite) return finite;
-    return {false, "outside the ball, c|x|^2 must be < 1", static_cast<double>(n)};
+    return {false, "outside the ball, c|x|^2 must be < 1", as_double(n)};
   }
 
   // GramMetric. Q = |x-y|^2/((1-c n_a)(1-c n_b)).

@@ -4,6 +4,10 @@
 #include <cstdio>
 #include <hcl/hcl.hpp>
 
+#if defined(_OPENMP) != defined(WITH_OPENMP)
+#error "OpenMP's flags come with hcl::openmp, and with nothing else"
+#endif
+
 int main() {
   using Matrix = Eigen::Matrix<float, -1, -1, Eigen::RowMajor>;
   Matrix x(8, 3), gx(8, 3);  // rows i and i + 4 are two views of one thing
