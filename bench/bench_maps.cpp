@@ -6,6 +6,7 @@
 // upstream gradient read, gradients written once).
 #include <benchmark/benchmark.h>
 
+#include <Eigen/Core>
 #include <functional>
 #include <random>
 #include <string>

@@ -5,6 +5,11 @@ option(HCL_NATIVE "Compile for this machine's CPU (-march=native)" ON)
 option(HCL_SANITIZE "Address and undefined-behaviour sanitizers" OFF)
 option(HCL_SHORT "Fewer instances in the tests that compile for minutes under sanitizers" OFF)
 
+if(NOT TARGET Eigen3::Eigen OR (Eigen3_FOUND AND Eigen3_VERSION VERSION_LESS 3.4))
+  message(FATAL_ERROR "hcl: Eigen3 >= 3.4 was not found, which tests, benchmarks and examples "
+    "need. Install it (Debian: libeigen3-dev), name its place in CMAKE_PREFIX_PATH, or set "
+    "HCL_FETCH_DEPS=ON to download it.")
+endif()
 add_library(hcl-dev INTERFACE)
 if(HCL_WITH_OPENMP AND NOT TARGET hcl::openmp)
   message(FATAL_ERROR "hcl: OpenMP was not found for ${CMAKE_CXX_COMPILER}. Install it "

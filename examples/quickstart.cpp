@@ -1,4 +1,5 @@
 // Features of an encoder -> clip -> Poincare ball -> NT-Xent, and the gradient back.
+#include <Eigen/Core>
 #include <cstdio>
 #include <hcl/hcl.hpp>
 

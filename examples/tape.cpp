@@ -2,6 +2,7 @@
 // hcl as one of its operations. And, since the loss gives its gradient by the embeddings,
 // the encoder need not keep its activations: the second half re-runs it in chunks and
 // gets the same gradient.
+#include <Eigen/Core>
 #include <cmath>
 #include <cstdio>
 #include <functional>

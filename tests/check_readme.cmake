@@ -7,6 +7,12 @@ if(at EQUAL -1 OR NOT at EQUAL first)
   message(FATAL_ERROR "README.md: the first C++ block is not examples/quickstart.cpp")
 endif()
 
+file(READ "${SOURCE}/examples/quickstart_plain.cpp" program)
+string(FIND "${readme}" "```cpp\n${program}```" at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "README.md: no C++ block is examples/quickstart_plain.cpp")
+endif()
+
 # Its block of single points is compiled and run, between braces, in a test.
 if(NOT readme MATCHES "without a batch:\n\n```cpp(\n[^`]*)\n```")
   message(FATAL_ERROR "README.md: no C++ block after \"without a batch:\"")

@@ -2,6 +2,8 @@
 // a view.
 #pragma once
 
+#include <Eigen/Core>
+
 #include "evaluate.hpp"
 
 namespace cifar {

@@ -2,6 +2,7 @@
 // kNN.
 #pragma once
 
+#include <Eigen/Core>
 #include <numeric>
 #include <span>
 #include <vector>

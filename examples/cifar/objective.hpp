@@ -2,6 +2,7 @@
 // chosen at run time.
 #pragma once
 
+#include <Eigen/Core>
 #include <memory>
 #include <span>
 #include <string>

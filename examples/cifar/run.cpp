@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include <Eigen/Core>
 #include <chrono>
 #include <cstring>
 #include <fstream>

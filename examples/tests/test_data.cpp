@@ -3,6 +3,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <Eigen/Core>
+
 #if defined(_OPENMP)
 #include <omp.h>
 #endif

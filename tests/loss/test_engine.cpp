@@ -3,6 +3,7 @@
 // output.
 #include <doctest/doctest.h>
 
+#include <Eigen/Core>
 #include <limits>
 #include <string>
 

@@ -2,6 +2,8 @@
 // differences.
 #include <doctest/doctest.h>
 
+#include <Eigen/Core>
+
 #include "support/naive_loss.hpp"
 
 using namespace hcl_test;

@@ -1,6 +1,8 @@
 // What takes a workspace takes none too, and gives the same bits.
 #include <doctest/doctest.h>
 
+#include <Eigen/Core>
+
 #include "hcl/manifold/lorentz.hpp"
 #include "hcl/pairwise/distance_matrix.hpp"
 

@@ -1,15 +1,13 @@
 // hcl/core/view.hpp - points, and batches of points over the caller's own memory.
 #pragma once
 
-#include "hcl/core/error.hpp"
-// First, for what it says of GCC's intrinsics, which Eigen includes too.
-
-#include <Eigen/Core>
 #include <concepts>
 #include <cstddef>
 #include <functional>
 #include <span>
 #include <type_traits>
+
+#include "hcl/core/error.hpp"
 
 namespace hcl::inline HCL_ABI {
 
