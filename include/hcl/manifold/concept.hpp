@@ -91,6 +91,9 @@ inline constexpr T gram_reach = T(64);
 ///                   it the rounding errors of a gradient: <x_a, own x_a - x_b> and the
 ///                   same of b, which
 ///                   counts for rows with trusts_radial(|x_a|^2);
+///   largest_dist(na, nb)  only where the losses need not look at every logit: at least
+///                   d of all rows with |x_a|^2 <= na, |x_b|^2 <= nb; infinity if T
+///                   cannot hold their Q;
 ///   wide()          the same geometry over Wide<T>;
 ///   check_row       throws std::invalid_argument naming argument, row and value for a
 ///                   row that no distance is defined for.

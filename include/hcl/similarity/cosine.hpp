@@ -48,6 +48,8 @@ class Cosine : public detail::InnerChord<typename M::Scalar> {
            row, ": |x|^2 = ", n, " is too small for the scalar type");
   }
 
+  [[nodiscard]] double largest(double, double) const { return 1; }
+
   [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {
     return {r.n, 1 / std::sqrt(r.n)};
   }

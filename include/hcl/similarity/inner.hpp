@@ -33,6 +33,9 @@ class CoordinateInner : public InnerChord<typename M::Scalar> {
                  double n) const {
     check_metric_row(metric_, where, arg, row, x, n);
   }
+  [[nodiscard]] double largest(double na, double nb) const {
+    return std::sqrt(na) * std::sqrt(nb);
+  }
   [[nodiscard]] std::array<double, 1> row_stat(const RowNorms& r) const { return {r.n}; }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V*, const V*,
@@ -95,6 +98,9 @@ class Inner<Sphere<T>> : public detail::InnerChord<T> {
                  double n) const {
     cosine_.check_row(where, arg, row, x, n);
   }
+  [[nodiscard]] double largest(double, double) const {
+    return 1 / static_cast<double>(metric().c());
+  }
   [[nodiscard]] std::array<double, 2> row_stat(const RowNorms& r) const {
     return cosine_.row_stat(r);
   }
@@ -135,6 +141,11 @@ class Inner<Lorentz<T>> : public detail::MetricChord<Lorentz<T>> {
       gy[i] -= T(W(g) * (u + dt / ty * W(y[i])));
     }
     gc += T(W(g) / W(2) * (dt / (c * tx)) * (dt / (c * ty)));
+  }
+  /// -s <= |x-y|^2/2.
+  [[nodiscard]] double largest(double na, double nb) const {
+    const double apart = std::sqrt(na) + std::sqrt(nb);
+    return apart * apart / 2;
   }
   [[nodiscard]] auto wide() const { return Inner<Lorentz<Wide<T>>>{metric().wide()}; }
   template <class V>
