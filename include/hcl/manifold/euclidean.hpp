@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 
 #include "hcl/manifold/chord.hpp"
 #include "hcl/manifold/concept.hpp"
@@ -77,6 +78,9 @@ class Euclidean {
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
+  }
+  [[nodiscard]] double largest_dist(double na, double nb) const {
+    return std::sqrt(na) + std::sqrt(nb);
   }
   [[nodiscard]] Euclidean<W> wide() const { return {}; }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return diff2<T>(x, y) / W(4); }

@@ -218,6 +218,10 @@ class Lorentz {
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n, static_cast<double>(c_));
   }
+  [[nodiscard]] double largest_dist(double na, double nb) const {
+    const double c = static_cast<double>(c_);
+    return (std::asinh(std::sqrt(c * na)) + std::asinh(std::sqrt(c * nb))) / std::sqrt(c);
+  }
   [[nodiscard]] Lorentz<W> wide() const { return Lorentz<W>(W(c_)); }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return W(Pair(*this, x, y).q); }
   template <class V>

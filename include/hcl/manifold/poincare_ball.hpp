@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "hcl/manifold/chord.hpp"
@@ -200,6 +201,14 @@ class PoincareBall {
     // n is rounded; 2^-51 below 1 the exact c|x|^2 is below 1 too.
     expect(cn < (sizeof(T) < sizeof(double) ? 1 : 1 - 0x1p-51), where, ": ", arg, " row ",
            row, " is outside the ball: c|x|^2 = ", cn, ", must be < 1");
+  }
+  /// By the largest chord; infinity if T cannot hold it.
+  [[nodiscard]] double largest_dist(double na, double nb) const {
+    const double c = static_cast<double>(c_), apart = std::sqrt(na) + std::sqrt(nb);
+    const double q = (apart / (1 - c * na)) * (apart / (1 - c * nb));
+    const double most = static_cast<double>(std::numeric_limits<T>::max()) / 8;
+    if (!(q <= most && c * q <= most)) return std::numeric_limits<double>::infinity();
+    return 2 * std::asinh(std::sqrt(c * q)) / std::sqrt(c);
   }
   [[nodiscard]] PoincareBall<W> wide() const { return PoincareBall<W>(W(c_)); }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return W(Pair(*this, x, y).q); }

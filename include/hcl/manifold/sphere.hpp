@@ -189,6 +189,9 @@ class Sphere {
     expect(static_cast<T>(n) > T(0), where, ": ", arg, " row ", row, ": |x|^2 = ", n,
            ", a zero row has no direction on the sphere");
   }
+  [[nodiscard]] double largest_dist(double, double) const {
+    return 3.141592653589793238 / std::sqrt(static_cast<double>(c_));
+  }
   [[nodiscard]] Sphere<W> wide() const { return Sphere<W>(W(c_)); }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const {
     const Pair p(x, y);
