@@ -5,6 +5,8 @@
 #include <limits>
 #include <vector>
 
+#include "hcl/manifold/half_space.hpp"
+#include "hcl/manifold/klein.hpp"
 #include "hcl/manifold/metric_vjp.hpp"
 #include "support/catalog.hpp"
 
@@ -108,6 +110,41 @@ TEST_CASE_TEMPLATE("points as close as doubles can be", M, HCL_TEST_MANIFOLDS(do
       check_origin(m, exact, {e, -2 * e, e});
     }
   }
+}
+
+template <class M, class R>
+void check_distance(const M& m, const R& exact, const Row& x, const Row& y) {
+  const WideRow wx = wide(x), wy = wide(y);
+  const std::size_t n = x.size();
+  const Wide d = exact.dist(wx, wy);
+  check_near(m.dist(x, y), d, d);
+  Row gx(n, 0), gy(n, 0);
+  WideRow wgx(n, 0), wgy(n, 0);
+  double gc = 0;
+  Wide wgc = 0;
+  m.dist_vjp(x, y, 0.75, gx, gy, gc);
+  exact.dist_vjp(wx, wy, 0.75L, wgx, wgy, wgc);
+  check_near(gx, wgx), check_near(gy, wgy), check_near(gc, wgc, std::abs(wgc));
+}
+
+TEST_CASE("in the Klein model and the half-space too") {
+  for (const double c : {1.0, 0.3})
+    for (const double e : {1e-120, 1e-136, 1e-160, 1e-200, 1e-305, 1e-310}) {
+      CAPTURE(c);
+      CAPTURE(e);
+      const hcl::Klein<double> klein(c);
+      const hcl::Klein<Wide> exact(c);
+      check_distance(klein, exact, {e, 0}, {3 * e, 0});
+      check_distance(klein, exact, {0, 0, 0}, {3 * e, -e, e});
+      check_distance(klein, exact, {0.4, 0, 0.1}, {0.4, e, 0.1});
+      check_distance(klein, exact, {0.4, e, 0, e}, {0.4, 0, e, 3 * e});
+      const hcl::HalfSpace<double> half(c);
+      const hcl::HalfSpace<Wide> wider(c);
+      check_distance(half, wider, {e, 0.4}, {3 * e, 0.4});
+      check_distance(half, wider, {e, 1e60}, {3 * e, 1e60});
+      check_distance(half, wider, {1e-80, 1e60}, {3e-80, 1e60});
+      check_distance(half, wider, {e, 0, -e, 0.4}, {3 * e, e, 2 * e, 0.4});
+    }
 }
 
 TEST_CASE("two subnormals of the ball") {

@@ -121,12 +121,12 @@ template <class T, class At>
 }
 /// g += k x/|x| for that x; 0 at x = 0.
 template <class T, class At>
-void add_unit(const Wide<T>& k, const At& at, Grad<T> g) {
+void add_unit(const Wide<T>& k, const At& at, Grad<T> g, double by = 1) {
   using W = Wide<T>;
-  const W length(enlarged_length<T>(g.size(), at));
+  const W length(enlarged_length<T>(g.size(), at, by));
   if (!(length > W(0))) return;
   for (std::size_t i = 0; i < g.size(); ++i)
-    g[i] = T(W(g[i]) + k / length * (W(at(i)) * W(enlarged)));
+    g[i] = T(W(g[i]) + k / length * (W(at(i)) * W(enlarged / by)));
 }
 
 /// |x|, in the width of sums and in Wide<T>.
