@@ -399,10 +399,12 @@ class Lorentz {
     const W r = p.enlarged_root(c_, x, y), e(detail::enlarged), c(c_);
     if (!(r > W(0))) return;
     const S k(g / r * W(detail::enlarged / detail::risen)), up(detail::risen);
-    add_covector(x, p.a, gx,
-                 [&](std::size_t i) { return k * p.by_x(up * S(x[i]), up * S(y[i])); });
-    add_covector(y, p.b, gy,
-                 [&](std::size_t i) { return k * p.by_y(up * S(x[i]), up * S(y[i])); });
+    detail::add_covector<T>(x, p.a, gx, [&](std::size_t i) -> S {
+      return k * p.by_x(up * S(x[i]), up * S(y[i]));
+    });
+    detail::add_covector<T>(y, p.b, gy, [&](std::size_t i) -> S {
+      return k * p.by_y(up * S(x[i]), up * S(y[i]));
+    });
     const W dt(p.gap * ((p.a + p.b) / (p.tx + p.ty)));
     gc = T(W(gc) - g / W(4) * (dt * e / r / (c * W(p.tx))) * (dt / (c * W(p.ty))));
   }
