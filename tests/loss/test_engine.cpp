@@ -123,18 +123,21 @@ TEST_CASE("row stride and parallel callers") {
 
 TEST_CASE("no allocation in a steady-state step") {
   const auto x = random_rows<float>(300, 8, 2.5, 1);
-  Matrix<float> g(300, 8), h(300, 8);
+  Matrix<float> g(300, 8), h(300, 8), dead = x;
+  dead.row(7).setZero(), dead.row(299).setZero();
   std::vector<int> labels(300);
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = int(i % 5);
   hcl::Workspace ws;
   const hcl::NtXent nt{ball, 0.2f};
   const hcl::SupCon sup{ball, 0.2f, hcl::SupConForm::inside};
   const hcl::InfoNce nce{ball, 0.2f, hcl::Sides::two};
+  const hcl::NtXent alive{ball, 0.2f, hcl::ZeroRows::skip};
   const auto step = [&] {
     nt.value_and_grad(x, g, ws);
     sup.value_and_grad(x, labels, g, ws);
     nce.value_and_grad(x, x, g, h, ws);
     nt.value(x, ws);
+    alive.value_and_grad(dead, g, ws);
   };
   step(), step(), step();
   const long before = allocations;

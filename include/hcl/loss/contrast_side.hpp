@@ -6,9 +6,15 @@
 #include <cstddef>
 
 #include "hcl/core/exp_log.hpp"
+#include "hcl/loss/loss_rows.hpp"
 #include "hcl/pairwise/gram_rows.hpp"
 
 namespace hcl::inline HCL_ABI::detail {
+
+/// Where the running maximum of an anchor begins, below every logit and above the mask;
+/// minus this is the top of rows that are no anchors, whose weights are exp of it: 0.
+template <class T>
+inline constexpr T no_top = masked_logit<T> / T(2);
 
 /// How an anchor treats its positives (Khosla et al. 2020, arXiv:2004.11362, eq. 2 and
 /// 3): mean of the logarithms, or logarithm of the mean; with one positive they are
@@ -21,14 +27,18 @@ enum class Positives { one, outside, inside };
 template <Similarity S>
 struct ContrastSide {
   using T = typename S::Scalar;
-  ContrastSide(const S& s, BatchIn<T> x, const T* centre, Workspace& ws)
-      : rows(s, x, centre, ws) {
+  ContrastSide(const S& s, const LossRows<S>& x, const T* centre, Workspace& ws)
+      : of{x}, rows(s, x.rows(), centre, ws) {
     const auto padded = static_cast<std::size_t>(rows.padded_rows());
     for (T** p :
          {&group, &share, &positive_share, &top, &sum, &positive_top, &positive_sum})
       *p = ws.take<T>(padded), std::fill_n(*p, padded, T(0));
     std::fill_n(group, padded, T(-1));
-    for (T* p : {top, positive_top}) std::fill_n(p, padded, masked_logit<T> / T(10));
+    for (T* p : {top, positive_top}) std::fill_n(p, padded, no_top<T>);
+    if constexpr (!BoundedSimilarity<S>) {
+      beyond = ws.take<T>(padded);
+      std::fill_n(beyond, padded, T(0));
+    }
   }
   /// Row i is in this group, has this many positives, and a share of the mean as an
   /// anchor.
@@ -40,6 +50,7 @@ struct ContrastSide {
     positive_share[i] = weight / T(positives);
   }
 
+  const LossRows<S>& of;
   GramRows<S> rows;
   bool anchors = false;  // there are some
   T* group;
@@ -49,6 +60,7 @@ struct ContrastSide {
                  // of all candidates, otherwise of those that are no positives
   T *positive_top, *positive_sum;  // inside: the same of the positives; one and outside:
                                    // (unused, sum of l)
+  T* beyond = nullptr;  // where S is not bounded: a logit that is too large, or 0
 };
 
 /// dL/dl of the pairs of a tile, by row and lanes: what either side wants of the pair as
@@ -78,13 +90,12 @@ class ContrastWeight {
       if constexpr (positives == Positives::inside) {
         const V positive_top_j = vload<V>(y.positive_top + j);
         return vselect(same, minus_positive, share) *
-                   vexp(l - vselect(same, positive_top, top)) +
+                   below(l, vselect(same, positive_top, top)) +
                vselect(same, V(zero - positive_j), share_j) *
-                   vexp(l - vselect(same, positive_top_j, top_j));
+                   below(l, vselect(same, positive_top_j, top_j));
       } else {
-        const V w =
-            one_top ? V(share + share_j) * vexp_negative(vmin(V(l - top_of_all), zero))
-                    : V(share * vexp(l - top) + share_j * vexp(l - top_j));
+        const V w = one_top ? V(share + share_j) * below(l, top_of_all)
+                            : V(share * below(l, top) + share_j * below(l, top_j));
         if constexpr (positives == Positives::one)
           return vselect(same, V(minus_positive - positive_j), w);
         else
@@ -94,6 +105,11 @@ class ContrastWeight {
   }
 
  private:
+  /// exp(l - top), of no logit above it more than 1, whatever the last digits of large
+  /// ones.
+  static HCL_INLINE V below(const V& l, const V& top) {
+    return vexp_negative(vmin(V(l - top), V(T(0))));
+  }
   struct Numbers {
     const T *group, *share, *top, *positive_share, *positive_top;
     Numbers(const Side& side, Index first)

@@ -21,14 +21,18 @@ class InfoNce {
  public:
   using Scalar = typename S::Scalar;
 
+  /// @param zeros  skip: rows of zeros take no part, and a row whose positive is one is
+  /// no anchor; the mean is over the anchors that remain.
   /// @throws std::invalid_argument unless the temperature is finite and > 0.
-  InfoNce(S similarity, Scalar temperature, Sides sides = Sides::one)
-      : s_{similarity}, tau_{temperature}, sides_{sides} {
+  InfoNce(S similarity, Scalar temperature, Sides sides = Sides::one,
+          ZeroRows zeros = ZeroRows::keep)
+      : s_{similarity}, tau_{temperature}, sides_{sides}, zeros_{zeros} {
     detail::check_temperature("InfoNce", tau_);
   }
 
   /// @param x  (n, d) anchors.   @param y  (m, d) candidates, m >= n; two-sided m = n.
-  /// @throws std::invalid_argument naming the argument, the row and the value.
+  /// @throws std::invalid_argument naming the argument, the row and the value, also where
+  /// logits are too large for the scalar.
   Scalar value(BatchIn<Scalar> x, BatchIn<Scalar> y, Workspace& ws) const {
     return run(x, y, nullptr, nullptr, ws).value;
   }
@@ -38,7 +42,8 @@ class InfoNce {
   }
 
   /// @param gx,gy  overwritten with dL/dx (n, d) and dL/dy (m, d); no overlap with
-  /// anything. Untouched if this throws.
+  /// anything. Untouched if this throws, unless it is a gradient itself that is too large
+  /// for the scalar.
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> x, BatchIn<Scalar> y,
                                   BatchOut<Scalar> gx, BatchOut<Scalar> gy,
                                   Workspace& ws) const {
@@ -67,21 +72,35 @@ class InfoNce {
     expect(two ? m == n : m >= n, "InfoNce: x has ", n, " rows, y ", m,
            two ? ", two-sided they must be equal" : ", every anchor needs its candidate");
     expect(m <= (1 << 24), "InfoNce: y has ", m, " rows, at most 2^24 are supported");
-    GramRows<S>::check(s_, "InfoNce", "x", x);
-    GramRows<S>::check(s_, "InfoNce", "y", y);
+    detail::LossRows<S> of_x(s_, "InfoNce", "x", x, zeros_),
+        of_y(s_, "InfoNce", "y", y, zeros_);
+    detail::check_logits(s_, tau_, of_x, of_y);
     ws.reset();
-    const Scalar* const centre = centre_of<S>(x, y, ws);
-    detail::ContrastSide<S> anchors(s_, x, centre, ws), candidates(s_, y, centre, ws);
-    const Scalar weight = Scalar(1) / Scalar(two ? 2 * n : n);
-    for (Index i = 0; i < n; ++i) anchors.set(i, Scalar(i), 1, weight);
-    for (Index j = 0; j < m; ++j) candidates.set(j, Scalar(j), two, weight);
+    of_x.gather(gx != nullptr, ws), of_y.gather(gx != nullptr, ws);
+    LossGrad<Scalar> out{};
+    out.skipped = of_x.skipped() + of_y.skipped();
+    if (of_x.count() == 0 || of_y.count() == 0) {
+      if (gx) detail::set_zero(*gx), detail::set_zero(*gy);
+      return out;
+    }
+    const Scalar* const centre = centre_of<S>(of_x.rows(), of_y.rows(), ws);
+    detail::ContrastSide<S> anchors(s_, of_x, centre, ws),
+        candidates(s_, of_y, centre, ws);
+    Index pairs = 0;
+    for (Index i = 0; i < of_x.count(); ++i) pairs += of_y.has(of_x[i]);
+    const Scalar weight = Scalar(1) / Scalar(std::max((two ? 2 : 1) * pairs, Index{1}));
+    for (Index i = 0; i < of_x.count(); ++i)
+      anchors.set(i, Scalar(of_x[i]), of_y.has(of_x[i]), weight);
+    for (Index j = 0; j < of_y.count(); ++j)
+      candidates.set(j, Scalar(of_y[j]), two && of_x.has(of_y[j]), weight);
     detail::SoftmaxContrast<S, detail::Positives::one> contrast(
         s_, tau_, anchors, candidates, gx != nullptr, ws);
-    LossGrad<Scalar> out{contrast.forward(), Scalar(0), Scalar(0)};
+    out.value = contrast.forward();
     if (gx) {
-      detail::set_zero(*gx);
-      detail::set_zero(*gy);
-      contrast.backward(*gx, *gy, out);
+      const auto sum_x = of_x.gradient(*gx), sum_y = of_y.gradient(*gy);
+      contrast.backward(sum_x, sum_y, out);
+      of_x.put("gx", sum_x, *gx);
+      of_y.put("gy", sum_y, *gy);
     }
     return out;
   }
@@ -89,6 +108,7 @@ class InfoNce {
   S s_;
   Scalar tau_;
   Sides sides_;
+  ZeroRows zeros_;
 };
 
 template <detail::NotSimilarity S, class T, class... Form>

@@ -9,24 +9,30 @@ namespace hcl::inline HCL_ABI {
 /// views of sample i. With logits l_ij = s(z_i, z_j)/tau and p(i) the other view,
 ///   L = 1/N sum_i [ log sum_{a != i} exp l_ia - l_i,p(i) ],
 ///   dL/dl_ij = 1/N (softmax_{a != i}(l_i.)_j - [j = p(i)]).
-/// With s = -d on the ball it is the loss of hyperbolic contrastive learning. Source:
-/// Chen et al. 2020, arXiv:2002.05709, eq. 1; -d as in Ermolov et al. 2022,
-/// arXiv:2203.10833, eq. 5. Costs 3 N^2 D operations while the Gram tiles fit the
-/// workspace, 4 N^2 D beyond; memory O(N D).
+/// The views lie one after the other, not in turn (0, 0', 1, 1', ...): no check can tell.
+/// For any other order take SupCon with the number of each row's sample as its label:
+/// that is the same loss, with the same gradients, of rows in any order. With s = -d on
+/// the ball it is the loss of hyperbolic contrastive learning. Source: Chen et al. 2020,
+/// arXiv:2002.05709, eq. 1; -d as in Ermolov et al. 2022, arXiv:2203.10833, eq. 5. Costs
+/// 3 N^2 D operations while the Gram tiles fit the workspace, 4 N^2 D beyond; memory O(N
+/// D).
 template <Similarity S>
 class NtXent {
  public:
   using Scalar = typename S::Scalar;
 
   /// @param temperature  tau, in units of the similarity.
+  /// @param zeros  skip: rows of zeros take no part, and a row whose other view is one is
+  /// no anchor; the mean is over the anchors that remain.
   /// @throws std::invalid_argument unless tau is finite and > 0.
-  NtXent(S similarity, Scalar temperature) : s_{similarity}, tau_{temperature} {
+  NtXent(S similarity, Scalar temperature, ZeroRows zeros = ZeroRows::keep)
+      : s_{similarity}, tau_{temperature}, zeros_{zeros} {
     detail::check_temperature("NtXent", tau_);
   }
 
   /// @param z  (2B, d), every row a valid point.
   /// @throws std::invalid_argument if the rows are odd in number or none, or one is no
-  /// point.
+  /// point, or their logits are too large for the scalar.
   Scalar value(BatchIn<Scalar> z, Workspace& ws) const {
     return run(z, nullptr, ws).value;
   }
@@ -36,7 +42,8 @@ class NtXent {
   }
 
   /// @param gz  overwritten with dL/dz, (2B, d); must not overlap z.
-  /// @throws as value, and if gz has another shape; gz is untouched then.
+  /// @throws as value, and if gz has another shape; gz is untouched then. Also if a
+  /// gradient is too large for the scalar, which is found when it is written.
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, BatchOut<Scalar> gz,
                                   Workspace& ws) const {
     expect_shape("NtXent", "gz", gz, z.rows(), z.cols());
@@ -55,17 +62,26 @@ class NtXent {
     expect(n > 0 && n % 2 == 0, "NtXent: z has ", n,
            " rows, must be even and at least 2: two views of each sample");
     expect(n <= (2 << 24), "NtXent: z has ", n, " rows, at most 2^25 are supported");
-    GramRows<S>::check(s_, "NtXent", "z", z);
+    detail::LossRows<S> rows(s_, "NtXent", "z", z, zeros_);
+    detail::check_logits(s_, tau_, rows, rows);
     ws.reset();
+    rows.gather(gz != nullptr, ws);
     return detail::contrast_self<detail::Positives::one>(
-        s_, tau_, z, gz, ws, [&](auto& side) {
-          for (Index i = 0; i < n; ++i)
-            side.set(i, Scalar(i % (n / 2)), 1, Scalar(1) / Scalar(n));
+        s_, tau_, rows, gz, ws, [&](auto& side) {
+          const auto positives = [&](Index i) {
+            return Index(rows.has((rows[i] + n / 2) % n));
+          };
+          Index anchors = 0;
+          for (Index i = 0; i < rows.count(); ++i) anchors += positives(i);
+          const Scalar weight = Scalar(1) / Scalar(std::max(anchors, Index{1}));
+          for (Index i = 0; i < rows.count(); ++i)
+            side.set(i, Scalar(rows[i] % (n / 2)), positives(i), weight);
         });
   }
 
   S s_;
   Scalar tau_;
+  ZeroRows zeros_;
 };
 
 template <detail::NotSimilarity S, class T>

@@ -20,6 +20,8 @@ struct LossGrad {
   /// Pairs whose digits a Gram matrix in T could not hold, and that were evaluated from
   /// their rows: many where a batch collapses.
   Index reevaluated = 0;
+  /// Zero rows that took no part, under ZeroRows::skip.
+  Index skipped = 0;
 };
 
 namespace detail {
@@ -45,22 +47,31 @@ class SoftmaxContrast {
 
   SoftmaxContrast(const S& s, T tau, Side& x, Side& y, bool keep, Workspace& ws)
       : tau_{tau},
+        most_{T(largest_logit(tau, x.of.count() + y.of.count()))},
         x_{x},
         y_{y},
         self_{&x == &y},
         tiles_(s, T(1) / tau, x.rows, y.rows, keep, ws) {}
 
-  /// The loss; afterwards each side holds what ContrastWeight asks of its
-  /// anchors.
+  /// The loss; afterwards each side holds what ContrastWeight asks of its anchors.
+  /// @throws std::invalid_argument if a logit or the loss is not finite or too large.
   T forward() {
     tiles_.forward([&](const Tile<T>& t) { reduce(t); });
+    if constexpr (!BoundedSimilarity<S>)
+      for (Index i = 0; i < x_.of.count(); ++i)
+        if (!(x_.beyond[i] == T(0)))
+          x_.of.refuse(i, "a logit, ", x_.beyond[i],
+                       ", is not finite or too large for the scalar type");
     double loss = finish(x_);
     if (!self_) loss += finish(y_);
     if constexpr (positives != Positives::inside) share_top();
+    expect(IsUnchecked<S> || is_finite(T(loss)), x_.of.where(), ": the loss, ", loss,
+           ", is not finite or too large for the scalar type");
     return T(loss);
   }
 
   /// Adds to gx and gy, which are one for a batch against itself.
+  /// @throws std::invalid_argument if a derivative by temperature or c is not finite.
   void backward(BatchOut<T> gx, BatchOut<T> gy, LossGrad<T>& out) {
     const auto weights = [&](const Tile<T>& t, int) {
       return ContrastWeight<S, positives>(x_, t.i0, y_, t.j0, one_top_, top_);
@@ -69,6 +80,9 @@ class SoftmaxContrast {
     out.grad_temperature = T(-sums.by_l / double(tau_));
     out.grad_c = T(sums.by_c);
     out.reevaluated = tiles_.reevaluated();
+    expect(IsUnchecked<S> || (is_finite(out.grad_temperature) && is_finite(out.grad_c)),
+           x_.of.where(), ": the gradient by temperature or c, ", out.grad_temperature,
+           " or ", out.grad_c, ", is too large for the scalar type");
   }
 
  private:
@@ -76,6 +90,7 @@ class SoftmaxContrast {
   using V = Pack<T>;
 
   void reduce(const Tile<T>& t) {
+    if constexpr (!BoundedSimilarity<S>) note_beyond(t);
     for (Index i = 0; i < t.rows; ++i) {
       T* const l = t.l + i * tile_size;
       if (t.diagonal) l[i] = masked_logit<T>;
@@ -85,6 +100,17 @@ class SoftmaxContrast {
       if (!t.diagonal && y_.anchors && reduce_both(t)) return;
     reduce_rows(t.l, t.rows, t.width(), t.i0, t.j0);
     if (!t.diagonal && y_.anchors) reduce_columns(t.l, t.rows, t.cols, t.i0, t.j0);
+  }
+
+  /// Of each row the first logit that is too large, in the order of the tiles.
+  void note_beyond(const Tile<T>& t) {
+    for (Index i = 0; i < t.rows; ++i) {
+      T& beyond = x_.beyond[t.i0 + i];
+      for (Index j = t.diagonal ? i + 1 : 0; j < t.cols; ++j)
+        if (const T l = t.l[i * tile_size + j];
+            beyond == T(0) && !(l <= most_ && -l <= most_))
+          beyond = l;
+    }
   }
 
   /// Folds a tile into the sums of both its sides with one exponential a pair, of l less
@@ -226,40 +252,44 @@ class SoftmaxContrast {
   }
 
   /// The share of one side in the loss; turns its running sums into what backward needs.
+  /// Large numbers are subtracted before small ones are added: of logits of 1e18 with
+  /// equal tops there is still the logarithm.
   double finish(Side& side) {
     double loss = 0;
     for (Index i = 0; i < side.rows.rows().rows(); ++i) {
       if (side.share[i] == T(0)) {  // no anchor: exp(l - top) is 0 in backward, for any l
-        side.top[i] = side.positive_top[i] = -masked_logit<T>;
+        side.top[i] = side.positive_top[i] = -no_top<T>;
         continue;
       }
-      const double share = double(side.share[i]), sum = double(side.sum[i]);
-      const double lse = double(side.top[i]) + std::log(sum);
-      double pos = double(side.positive_sum[i]);
+      const double share = double(side.share[i]), top = double(side.top[i]);
+      const double log_sum = std::log(double(side.sum[i]));
+      const double pos = double(side.positive_sum[i]);
       if constexpr (positives == Positives::outside) {
-        loss += share * lse - double(side.positive_share[i]) * pos;
-        set_weight(side, i, share, lse);
+        const double count = std::round(share / double(side.positive_share[i]));
+        loss += share * (log_sum + (top - pos / count));
+        set_weight(side, i, share, log_sum);
       } else {
-        double positive_sum = 1;
+        double positive_sum = 1, x = log_sum + (top - pos);
         if constexpr (positives == Positives::inside) {
           positive_sum = pos;
-          pos = double(side.positive_top[i]) + std::log(positive_sum);
+          x = (log_sum - std::log(pos)) + (top - double(side.positive_top[i]));
           loss += share * std::log(share / double(side.positive_share[i]));
         }
-        const double x = lse - pos, missed = share / (1 + std::exp(-x));
+        const double missed = share / (1 + std::exp(-x));
         loss += share * (std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))));
         side.positive_share[i] = T(missed / positive_sum);
-        set_weight(side, i, missed, lse);
+        set_weight(side, i, missed, log_sum);
       }
     }
     return loss;
   }
 
   /// share exp(l - top) = w exp(l - lse), 0 where there is nothing in the sum.
-  static void set_weight(Side& side, Index i, double w, double lse) {
-    const bool empty = !is_finite(lse);
-    side.top[i] = empty ? -masked_logit<T> : T(lse);
-    side.share[i] = empty ? T(0) : T(w / std::exp(lse - double(side.top[i])));
+  static void set_weight(Side& side, Index i, double w, double log_sum) {
+    const bool empty = !is_finite(log_sum);
+    const double old = double(side.top[i]);
+    side.top[i] = empty ? -no_top<T> : T(old + log_sum);
+    side.share[i] = empty ? T(0) : T(w / std::exp(log_sum + (old - double(side.top[i]))));
   }
 
   /// Where the anchors' sums are within e^40 of the largest, takes that one's top for
@@ -267,7 +297,7 @@ class SoftmaxContrast {
   /// e^-47 of an anchor's weights.
   void share_top() {
     constexpr T most(40);
-    T top = masked_logit<T>, least = -masked_logit<T>;
+    T top = no_top<T>, least = -no_top<T>;
     const auto each = [&](const auto& f) {
       for (Side* side : {&x_, &y_}) {
         for (Index i = 0; i < side->rows.rows().rows(); ++i)
@@ -285,36 +315,35 @@ class SoftmaxContrast {
         [&](const Side& side, Index i) { side.share[i] *= std::exp(top - side.top[i]); });
   }
 
-  T tau_;
+  T tau_, most_;
   Side &x_, &y_;
   bool self_, one_top_ = false;
   T top_{};  // of all anchors, where one_top_
   GramTiles<S> tiles_;
 };
 
-template <class T>
-void set_zero(BatchOut<T> g) {
-  parallel_for(g.rows(), [&](Index i) {
-    const auto row = g.row(i);
-    std::fill(row.begin(), row.end(), T(0));
-  });
-}
-
 /// The steps that all losses of a batch against itself share: rows, sums, gradients.
 /// assign(side) sets groups and shares; g is null where only the value is wanted.
 template <Positives positives, Similarity S, class Assign>
 LossGrad<typename S::Scalar> contrast_self(const S& s, typename S::Scalar tau,
-                                           BatchIn<typename S::Scalar> z,
+                                           const LossRows<S>& z,
                                            const BatchOut<typename S::Scalar>* g,
                                            Workspace& ws, const Assign& assign) {
   using T = typename S::Scalar;
-  ContrastSide<S> side(s, z, centre_of<S>(z, z, ws), ws);
+  LossGrad<T> out{};
+  out.skipped = z.skipped();
+  if (z.count() == 0) {
+    if (g) set_zero(*g);
+    return out;
+  }
+  ContrastSide<S> side(s, z, centre_of<S>(z.rows(), z.rows(), ws), ws);
   assign(side);
   SoftmaxContrast<S, positives> contrast(s, tau, side, side, g != nullptr, ws);
-  LossGrad<T> out{contrast.forward(), T(0), T(0)};
+  out.value = contrast.forward();
   if (g) {
-    set_zero(*g);
-    contrast.backward(*g, *g, out);
+    const auto sum = z.gradient(*g);
+    contrast.backward(sum, sum, out);
+    z.put("gz", sum, *g);
   }
   return out;
 }

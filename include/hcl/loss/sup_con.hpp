@@ -16,22 +16,28 @@ enum class SupConForm {
 /// that have a positive of
 ///   outside  -1/|P(i)| sum_p log( exp l_ip / sum_a exp l_ia ),
 ///   inside   -log( 1/|P(i)| sum_p exp l_ip / sum_a exp l_ia ).
-/// Without any such anchor value and gradients are 0. Source: Khosla et al. 2020,
-/// arXiv:2004.11362, eq. 2 and 3; there is no base temperature here, it only rescales.
+/// Without any such anchor value and gradients are 0. With the numbers of samples as
+/// labels, two rows of each, it is NtXent for rows in any order. Source: Khosla et al.
+/// 2020, arXiv:2004.11362, eq. 2 and 3; there is no base temperature here, it only
+/// rescales.
 template <Similarity S>
 class SupCon {
  public:
   using Scalar = typename S::Scalar;
 
+  /// @param zeros  skip: rows of zeros take no part, neither as anchors nor as positives
+  /// or other candidates.
   /// @throws std::invalid_argument unless the temperature is finite and > 0.
-  SupCon(S similarity, Scalar temperature, SupConForm form = SupConForm::outside)
-      : s_{similarity}, tau_{temperature}, form_{form} {
+  SupCon(S similarity, Scalar temperature, SupConForm form = SupConForm::outside,
+         ZeroRows zeros = ZeroRows::keep)
+      : s_{similarity}, tau_{temperature}, form_{form}, zeros_{zeros} {
     detail::check_temperature("SupCon", tau_);
   }
 
   /// @param z       (n, d), every row a valid point.
   /// @param labels  n class labels, 0 <= label < 2^24.
-  /// @throws std::invalid_argument naming the argument, the row and the value.
+  /// @throws std::invalid_argument naming the argument, the row and the value, also where
+  /// logits are too large for the scalar.
   Scalar value(BatchIn<Scalar> z, std::span<const int> labels, Workspace& ws) const {
     return run(z, labels, nullptr, ws).value;
   }
@@ -41,7 +47,7 @@ class SupCon {
   }
 
   /// @param gz  overwritten with dL/dz, (n, d); must not overlap z. Untouched if this
-  /// throws.
+  /// throws, unless it is a gradient itself that is too large for the scalar.
   LossGrad<Scalar> value_and_grad(BatchIn<Scalar> z, std::span<const int> labels,
                                   BatchOut<Scalar> gz, Workspace& ws) const {
     expect_shape("SupCon", "gz", gz, z.rows(), z.cols());
@@ -66,38 +72,41 @@ class SupCon {
       expect(label >= 0 && label < (1 << 24), "SupCon: labels row ", i, ": ", label,
              " is out of range, must be in [0, 2^24)");
     }
-    GramRows<S>::check(s_, "SupCon", "z", z);
+    detail::LossRows<S> rows(s_, "SupCon", "z", z, zeros_);
+    detail::check_logits(s_, tau_, rows, rows);
     ws.reset();
-    int* const sorted = ws.take<int>(std::size_t(n));
-    std::copy(labels.begin(), labels.end(), sorted);
-    std::sort(sorted, sorted + n);
-    const auto others = [&](int label) {
-      const auto [a, b] = std::equal_range(sorted, sorted + n, label);
+    rows.gather(gz != nullptr, ws);
+    const Index count = rows.count();
+    const auto label = [&](Index i) { return labels[std::size_t(rows[i])]; };
+    int* const sorted = ws.take<int>(std::size_t(count));
+    for (Index i = 0; i < count; ++i) sorted[i] = label(i);
+    std::sort(sorted, sorted + count);
+    const auto others = [&](Index i) {
+      const auto [a, b] = std::equal_range(sorted, sorted + count, label(i));
       return Index(b - a) - 1;
     };
     Index anchors = 0, most = 0;
-    for (const int label : labels) {
-      anchors += others(label) > 0;
-      most = std::max(most, others(label));
+    for (Index i = 0; i < count; ++i) {
+      anchors += others(i) > 0;
+      most = std::max(most, others(i));
     }
     const Scalar weight = anchors > 0 ? Scalar(1) / Scalar(anchors) : Scalar(0);
     const auto assign = [&](auto& side) {
-      for (Index i = 0; i < n; ++i) {
-        const int label = labels[std::size_t(i)];
-        side.set(i, Scalar(label), others(label), weight);
-      }
+      for (Index i = 0; i < count; ++i) side.set(i, Scalar(label(i)), others(i), weight);
     };
     using detail::Positives;
     if (most <= 1)
-      return detail::contrast_self<Positives::one>(s_, tau_, z, gz, ws, assign);
+      return detail::contrast_self<Positives::one>(s_, tau_, rows, gz, ws, assign);
     return form_ == SupConForm::inside
-               ? detail::contrast_self<Positives::inside>(s_, tau_, z, gz, ws, assign)
-               : detail::contrast_self<Positives::outside>(s_, tau_, z, gz, ws, assign);
+               ? detail::contrast_self<Positives::inside>(s_, tau_, rows, gz, ws, assign)
+               : detail::contrast_self<Positives::outside>(s_, tau_, rows, gz, ws,
+                                                           assign);
   }
 
   S s_;
   Scalar tau_;
   SupConForm form_;
+  ZeroRows zeros_;
 };
 
 template <detail::NotSimilarity S, class T, class... Form>

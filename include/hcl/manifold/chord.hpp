@@ -88,10 +88,80 @@ template <class T, class V>
   return {vcopy(d), vcopy(by_q), vcopy(by_c)};
 }
 
-/// |x|.
+// The squares of doubles may underflow where their root does not: below least_square a
+// sum of them has lost digits. Its coordinates, then below its root, are taken once more,
+// `enlarged` times.
+template <class T>
+inline constexpr bool squares_underflow = std::same_as<T, double>;
+inline constexpr double least_square = 0x1p-900, least_length = 0x1p-450,
+                        enlarged = 0x1p900, risen = 0x1p500;
+
+template <class T, class S>
+[[nodiscard]] bool underflows(const S& square) {
+  if constexpr (squares_underflow<T>)
+    return square < S(least_square);
+  else
+    return false;
+}
+template <class T, class S>
+[[nodiscard]] bool is_tiny(const S& length) {
+  if constexpr (squares_underflow<T>)
+    return length < S(least_length);
+  else
+    return false;
+}
+/// `enlarged` |x| for by x_k = at(k), k < n, where the squares of x underflow.
+template <class T, class At>
+[[nodiscard]] Sum<T> enlarged_length(std::size_t n, const At& at, double by = 1) {
+  using S = Sum<T>;
+  return root(sum_of<S>(n, [&]<class V>(const V& s, std::size_t k) {
+    const V u(V(at(k)) * V(enlarged / by));
+    return add_product(s, u, u);
+  }));
+}
+/// g += k x/|x| for that x; 0 at x = 0.
+template <class T, class At>
+void add_unit(const Wide<T>& k, const At& at, Grad<T> g, double by = 1) {
+  using W = Wide<T>;
+  const W length(enlarged_length<T>(g.size(), at, by));
+  if (!(length > W(0))) return;
+  for (std::size_t i = 0; i < g.size(); ++i)
+    g[i] = T(W(g[i]) + k / length * (W(at(i)) * W(enlarged / by)));
+}
+
+/// |x|, in the width of sums and in Wide<T>.
+template <class T>
+[[nodiscard]] Sum<T> length_sum(Point<T> x) {
+  using S = Sum<T>;
+  const S n = dot_sum<T>(x, x);
+  if constexpr (squares_underflow<T>)
+    if (underflows<T>(n))
+      return enlarged_length<T>(x.size(), [&](std::size_t k) { return x[k]; }) *
+             S(1 / enlarged);
+  return root(n);
+}
 template <class T>
 [[nodiscard]] Wide<T> length(Point<T> x) {
-  return Wide<T>(root(dot_sum<T>(x, x)));
+  return Wide<T>(length_sum<T>(x));
+}
+/// x_k - y_k.
+template <class T>
+[[nodiscard]] auto difference(Point<T> x, Point<T> y) {
+  return [=](std::size_t k) { return T(x[k] - y[k]); };
+}
+/// |x| - |y| = (|x|^2 - |y|^2)/(a + b), a = |x|, b = |y|.
+template <class T>
+[[nodiscard]] Sum<T> length_gap(Point<T> x, Point<T> y, const Sum<T>& a,
+                                const Sum<T>& b) {
+  using S = Sum<T>;
+  if constexpr (squares_underflow<T>)
+    if (const S both = a + b; is_tiny<T>(both) && both > S(0)) {
+      S sum(0);
+      for (std::size_t k = 0; k < x.size(); ++k)
+        sum += (S(x[k]) - S(y[k])) * S(enlarged) * ((S(x[k]) + S(y[k])) / both);
+      return sum * S(1 / enlarged);
+    }
+  return norm2_gap<T>(x, y) / (a + b);
 }
 
 /// Two vectors x, y != 0 by their lengths and directions: a = |x|, b = |y|, m = sqrt(ab),
@@ -105,10 +175,10 @@ struct Directions {
   S shorter_by_m, gap_by_m;
   template <class T>
   Directions(Point<T> x, Point<T> y)
-      : a{root(dot_sum<T>(x, x))},
-        b{root(dot_sum<T>(y, y))},
+      : a{length_sum<T>(x)},
+        b{length_sum<T>(y)},
         m{root(a) * root(b)},
-        gap{norm2_gap<T>(x, y) / (a + b)},
+        gap{length_gap<T>(x, y, a, b)},
         shorter_x{gap < S(0)},
         shorter_by_m{(shorter_x ? a : b) / m},
         gap_by_m{gap / m} {}
@@ -137,6 +207,41 @@ struct Directions {
       const V e = together(load_sum<V>(&x[k]), load_sum<V>(&y[k]));
       return add_product(s, e, e);
     });
+  }
+  /// A coordinate of either, risen = 2^500 times: also of what is subnormal.
+  template <class T>
+  [[nodiscard]] S apart_risen(const T& x, const T& y) const {
+    return apart(S(x) * S(risen), S(y) * S(risen));
+  }
+  template <class T>
+  [[nodiscard]] S together_risen(const T& x, const T& y) const {
+    return together(S(x) * S(risen), S(y) * S(risen));
+  }
+  /// The roots of apart2 and together2, `enlarged` times, where these underflow.
+  template <class T>
+  [[nodiscard]] S apart_enlarged(Point<T> x, Point<T> y) const {
+    return enlarged_length<T>(
+        x.size(), [&](std::size_t k) { return apart_risen(x[k], y[k]); }, risen);
+  }
+  template <class T>
+  [[nodiscard]] S together_enlarged(Point<T> x, Point<T> y) const {
+    return enlarged_length<T>(
+        x.size(), [&](std::size_t k) { return together_risen(x[k], y[k]); }, risen);
+  }
+  /// The roots themselves.
+  template <class T>
+  [[nodiscard]] S apart_length(Point<T> x, Point<T> y) const {
+    const S n = apart2(x, y);
+    if constexpr (squares_underflow<T>)
+      if (underflows<T>(n)) return apart_enlarged(x, y) * S(1 / enlarged);
+    return root(n);
+  }
+  template <class T>
+  [[nodiscard]] S together_length(Point<T> x, Point<T> y) const {
+    const S n = together2(x, y);
+    if constexpr (squares_underflow<T>)
+      if (underflows<T>(n)) return together_enlarged(x, y) * S(1 / enlarged);
+    return root(n);
   }
 };
 

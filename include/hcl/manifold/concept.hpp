@@ -110,10 +110,12 @@ inline constexpr T gram_reach = T(64);
 ///                   same of b, which
 ///                   counts for rows with trusts_radial(|x_a|^2);
 ///   scale_free      a constant, true where only the directions of rows count: the
-///                   kernel then scales every row by a power of two to a length in
-///                   [1, 2);
+///                   kernel then scales every row to length 1;
 ///   sharp_differences  a constant, true where diff_chord and the numbers of the rows
 ///                   keep the digits of doubles too, not only those of floats;
+///   largest_dist(na, nb)  only where the losses need not look at every logit: at least
+///                   d of all rows with |x_a|^2 <= na, |x_b|^2 <= nb; infinity if T
+///                   cannot hold their Q;
 ///   wide()          the same geometry over Wide<T>;
 ///   check_row       throws std::invalid_argument naming argument, row and value for a
 ///                   row that no distance is defined for.

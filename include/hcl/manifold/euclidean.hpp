@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 
 #include "hcl/manifold/chord.hpp"
 #include "hcl/manifold/concept.hpp"
@@ -21,14 +22,24 @@ class Euclidean {
   [[nodiscard]] T origin_scale() const { return T(1); }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
-    return T(detail::root(detail::diff2_sum<T>(x, y)));
+    const auto n = detail::diff2_sum<T>(x, y);
+    if constexpr (detail::squares_underflow<T>)
+      if (detail::underflows<T>(n))
+        return T(W(detail::enlarged_length<T>(x.size(), detail::difference<T>(x, y))) /
+                 W(detail::enlarged));
+    return T(detail::root(n));
   }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const { return T(diff2<T>(x, y)); }
   [[nodiscard]] T dist0(Point<T> x) const { return T(detail::length<T>(x)); }
 
   /// gx += g (x-y)/|x-y|, gy the opposite; 0 at x = y.
   void dist_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T&) const {
-    const W d = detail::root(diff2<T>(x, y));
+    const W n = diff2<T>(x, y), d = detail::root(n);
+    if constexpr (detail::squares_underflow<T>)
+      if (detail::underflows<T>(n)) {
+        detail::add_unit<T>(W(g), detail::difference<T>(x, y), gx);
+        return detail::add_unit<T>(W(g), detail::difference<T>(y, x), gy);
+      }
     if (d > W(0)) add_difference(W(g) / d, x, y, gx, gy);
   }
   /// gx += 2 g (x-y), gy the opposite.
@@ -77,6 +88,9 @@ class Euclidean {
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
+  }
+  [[nodiscard]] double largest_dist(double na, double nb) const {
+    return std::sqrt(na) + std::sqrt(nb);
   }
   [[nodiscard]] Euclidean<W> wide() const { return {}; }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return diff2<T>(x, y) / W(4); }

@@ -25,7 +25,9 @@ class HalfSpace {
   [[nodiscard]] T c() const { return c_; }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
-    return T(detail::chord_dist<T>(chord(x, y), c_).value);
+    const S q = chord(x, y);
+    if (is_close(q, x, y)) return T(close_dist(x, y));
+    return T(detail::chord_dist<T>(q, c_).value);
   }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const {
     return T(detail::chord_dist2<T>(chord(x, y), c_).value);
@@ -33,6 +35,14 @@ class HalfSpace {
   /// Adds g dd/dx, g dd/dy, g dd/dc; 0 at x = y.
   void dist_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const S q = chord(x, y);
+    if (is_close(q, x, y)) {
+      const W k = W(g) * close_scale(x, y);
+      const double by = grown(x, y);
+      detail::add_unit<T>(k, detail::difference<T>(x, y), gx, by);
+      detail::add_unit<T>(k, detail::difference<T>(y, x), gy, by);
+      gc = T(W(gc) - W(g) * close_dist(x, y) / (W(2) * W(c_)));
+      return;
+    }
     pair_vjp(W(q), detail::chord_dist<T>(q, c_), x, y, W(g), gx, gy, gc);
   }
   /// The same for d^2, smooth everywhere.
@@ -62,6 +72,23 @@ class HalfSpace {
   [[nodiscard]] S chord(Point<T> x, Point<T> y) const {
     HCL_ASSERT(x.size() == y.size() && x.back() > T(0) && y.back() > T(0));
     return detail::diff2_sum<T>(x, y) / (S(4) * S(c_) * (S(x.back()) * S(y.back())));
+  }
+  /// Where Q or |x-y|^2 underflows d = |x-y|/sqrt(c h_x h_y).
+  [[nodiscard]] bool is_close(const S& q, Point<T> x, Point<T> y) const {
+    return detail::underflows<T>(q) || detail::underflows<T>(detail::diff2_sum<T>(x, y));
+  }
+  /// What need not be enlarged of x - y.
+  [[nodiscard]] static double grown(Point<T> x, Point<T> y) {
+    return detail::underflows<T>(detail::diff2_sum<T>(x, y)) ? 1 : detail::enlarged;
+  }
+  [[nodiscard]] W close_scale(Point<T> x, Point<T> y) const {
+    using std::sqrt;
+    return W(1) / (sqrt(W(c_)) * sqrt(W(x.back())) * sqrt(W(y.back())));
+  }
+  [[nodiscard]] W close_dist(Point<T> x, Point<T> y) const {
+    const double by = grown(x, y);
+    const W d(detail::enlarged_length<T>(x.size(), detail::difference<T>(x, y), by));
+    return d * close_scale(x, y) / W(detail::enlarged / by);
   }
   /// dQ/dx = (x-y)/(2c h_x h_y) - Q/h_x e_D, dQ/dc = -Q/c.
   void pair_vjp(const W& q, const detail::OfChord<W>& f, Point<T> x, Point<T> y,

@@ -32,14 +32,23 @@ class Klein {
   [[nodiscard]] T origin_scale() const { return T(1); }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
-    return T(detail::chord_dist<T>(chord_sum(x, y), c_).value);
+    const S q = chord_sum(x, y);
+    if constexpr (detail::squares_underflow<T>)
+      if (detail::underflows<T>(q)) {
+        const auto near = close(x, y);
+        return T(W(2) * detail::root(near.v) / W(detail::enlarged));
+      }
+    return T(detail::chord_dist<T>(q, c_).value);
   }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const {
     return T(detail::chord_dist2<T>(chord_sum(x, y), c_).value);
   }
   /// Adds g dd/dx, g dd/dy, g dd/dc; 0 at x = y.
   void dist_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
-    pair_vjp(detail::chord_dist<T>(chord_sum(x, y), c_), x, y, W(g), gx, gy, gc);
+    const S q = chord_sum(x, y);
+    if constexpr (detail::squares_underflow<T>)
+      if (detail::underflows<T>(q)) return close_vjp(close(x, y), x, y, W(g), gx, gy, gc);
+    pair_vjp(detail::chord_dist<T>(q, c_), x, y, W(g), gx, gy, gc);
   }
   /// The same for d^2, smooth everywhere.
   void dist2_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy,
@@ -71,6 +80,35 @@ class Klein {
     HCL_ASSERT(x.size() == y.size());
     return chord_of<S>(gap(x), gap(y), detail::diff2_sum<T>(x, y),
                        detail::norm2_gap<T>(x, y), S(c_));
+  }
+  /// enlarged^2 Q where |x-y|^2 underflows, as a function of enlarged^2 |x-y|^2,
+  /// `enlarged` (|x|^2-|y|^2) and c.
+  [[nodiscard]] detail::Jet<W, 5> close(Point<T> x, Point<T> y) const {
+    using std::sqrt;
+    const S e(detail::enlarged);
+    const S d = detail::enlarged_length<T>(x.size(), detail::difference<T>(x, y));
+    S rise(0);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      rise += e * (S(x[i]) - S(y[i])) * (S(x[i]) + S(y[i]));
+    const auto [d2, step, nx, ny, c] =
+        detail::variables<W>(W(d * d), W(rise), norm2<T>(x), norm2<T>(y), c_);
+    const auto a = detail::gap_of(W(gap(x)), nx, c), b = detail::gap_of(W(gap(y)), ny, c);
+    using V = detail::Jet<W, 5>;
+    const V half(0.5), quarter(0.25), m = half * (a + b), ab = sqrt(V(a * b));
+    return half * (d2 * m + quarter * c * step * step) / (ab * (m + ab));
+  }
+  /// d = 2 sqrt(Q) there.
+  void close_vjp(const detail::Jet<W, 5>& q, Point<T> x, Point<T> y, const W& g,
+                 Grad<T> gx, Grad<T> gy, T& gc) const {
+    const W r = detail::root(q.v), e(detail::enlarged);
+    if (!(r > W(0))) return;
+    const W k = W(2) * g / r, by_step = q.d[1];
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const W u = q.d[0] * (e * (W(x[i]) - W(y[i])));
+      gx[i] = T(W(gx[i]) + k * (by_step * W(x[i]) + u));
+      gy[i] = T(W(gy[i]) - k * (by_step * W(y[i]) + u));
+    }
+    gc = T(W(gc) + g / r * q.d[4] / e);
   }
   void pair_vjp(const detail::OfChord<W>& f, Point<T> x, Point<T> y, const W& g,
                 Grad<T> gx, Grad<T> gy, T& gc) const {

@@ -67,7 +67,10 @@ class Lorentz {
   }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
-    return T(detail::chord_dist<T>(Pair(*this, x, y).q, c_).value);
+    const Pair p(*this, x, y);
+    if constexpr (detail::squares_underflow<T>)
+      if (p.is_close()) return T(W(2) * p.enlarged_root(c_, x, y) / W(detail::enlarged));
+    return T(detail::chord_dist<T>(p.q, c_).value);
   }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const {
     return T(detail::chord_dist2<T>(Pair(*this, x, y).q, c_).value);
@@ -81,6 +84,8 @@ class Lorentz {
   /// Adds g dd/dx, g dd/dy, g dd/dc; 0 at x = y.
   void dist_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const Pair p(*this, x, y);
+    if constexpr (detail::squares_underflow<T>)
+      if (p.is_close()) return close_vjp(p, x, y, W(g), gx, gy, gc);
     pair_vjp(p, detail::chord_dist<T>(p.q, c_), x, y, W(g), gx, gy, gc);
   }
   /// The same for d^2, smooth everywhere.
@@ -148,7 +153,10 @@ class Lorentz {
     return T(inner_wide(x, u, v));
   }
   [[nodiscard]] T norm(Point<T> x, Point<T> v) const {
-    return T(detail::root(inner_wide(x, v, v)));
+    const W n = inner_wide(x, v, v);
+    if constexpr (detail::squares_underflow<T>)
+      if (detail::underflows<T>(n)) return T(tiny_norm(x, v));
+    return T(detail::root(n));
   }
   /// v + c <y,v>_L/(2(1+w)) (x+y), <y,v>_L = <y - (t_y/t_x) x, v> the Lorentz product.
   void parallel_transport(Point<T> x, Point<T> y, Point<T> v, Grad<T> out) const {
@@ -217,6 +225,10 @@ class Lorentz {
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n, static_cast<double>(c_));
+  }
+  [[nodiscard]] double largest_dist(double na, double nb) const {
+    const double c = static_cast<double>(c_);
+    return (std::asinh(std::sqrt(c * na)) + std::asinh(std::sqrt(c * nb))) / std::sqrt(c);
   }
   [[nodiscard]] Lorentz<W> wide() const { return Lorentz<W>(W(c_)); }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return W(Pair(*this, x, y).q); }
@@ -296,7 +308,7 @@ class Lorentz {
   /// origin.
   [[nodiscard]] W inner_wide(Point<T> x, Point<T> u, Point<T> v) const {
     const W n = norm2<T>(x);
-    if (n == W(0)) return dot<T>(u, v);
+    if (n == W(0) || detail::underflows<T>(n)) return dot<T>(u, v);
     const W pu = dot<T>(x, u) / n, pv = dot<T>(x, v) / n;
     W s(0);
     for (std::size_t i = 0; i < x.size(); ++i)
@@ -304,15 +316,30 @@ class Lorentz {
     return s + pu * pv * n / (W(1) + W(c_) * n);
   }
 
+  /// |v|_x where its square underflows.
+  [[nodiscard]] W tiny_norm(Point<T> x, Point<T> v) const {
+    const W n = norm2<T>(x);
+    if (n == W(0) || detail::underflows<T>(n)) return detail::length<T>(v);
+    const W e(detail::enlarged), p = e * (dot<T>(x, v) / n);
+    W s = p * p * n / (W(1) + W(c_) * n);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const W across = e * W(v[i]) - p * W(x[i]);
+      s += across * across;
+    }
+    return detail::root(s) / e;
+  }
+
   /// Q by its radial and its angular part, both >= 0: with a = |x|, b = |y|
   /// Q = (a-b)^2/(2(c t_x t_y + c a b + 1)) + |b x - a y|^2/(4 a b).
   struct Pair : detail::Directions<S> {
     using detail::Directions<S>::a, detail::Directions<S>::b, detail::Directions<S>::gap;
-    bool at_origin;  // x or y
+    bool flat;       // so near the origin that c|x|^2 = c|y|^2 = 0
+    bool at_origin;  // x or y, as seen from the other
     S tx, ty, q, k, by_apart_x, by_apart_y, along_x, along_y;
     Pair(const Lorentz& space, Point<T> x, Point<T> y)
         : detail::Directions<S>(x, y),
-          at_origin{a == S(0) || b == S(0)},
+          flat{detail::is_tiny<T>(a) && detail::is_tiny<T>(b)},
+          at_origin{flat || is_nothing(a, b) || is_nothing(b, a)},
           tx{space.time_of(a * a)},
           ty{space.time_of(b * b)},
           q(0),
@@ -324,12 +351,36 @@ class Lorentz {
       HCL_ASSERT(x.size() == y.size());
       if (at_origin) gap = a - b;
       const S c = S(space.c_);
+      if (flat) {
+        q = detail::diff2_sum<T>(x, y) / S(4);
+        return;
+      }
       q = gap * (gap / (S(2) * (c * (tx * ty + a * b) + S(1))));
       if (at_origin) return;
       q += this->apart2(x, y) / S(4);
       k = gap * (a + b) / (c * (b * tx + a * ty));
       by_apart_x = this->m / (S(2) * a), along_x = k / (S(2) * a * tx);
       by_apart_y = this->m / (S(2) * b), along_y = k / (S(2) * b * ty);
+    }
+    /// a = 0, or too small beside b for what is divided by a.
+    [[nodiscard]] static bool is_nothing(const S& small, const S& large) {
+      if constexpr (detail::squares_underflow<T>)
+        return small <= large * S(0x1p-200);
+      else
+        return small == S(0);
+    }
+    /// Q underflows, or has lost digits.
+    [[nodiscard]] bool is_close() const {
+      return flat || (!at_origin && detail::underflows<T>(q));
+    }
+    /// Its root, `enlarged` times.
+    [[nodiscard]] W enlarged_root(const T& c, Point<T> x, Point<T> y) const {
+      if (flat)
+        return W(detail::enlarged_length<T>(x.size(), detail::difference<T>(x, y))) /
+               W(2);
+      const S radial = gap * S(detail::enlarged), across = this->apart_enlarged(x, y);
+      const S below = S(2) * (S(c) * (tx * ty + a * b) + S(1));
+      return W(detail::root(radial * (radial / below) + across * across / S(4)));
     }
     /// dQ/dx_i = ((t_y/t_x) x_i - y_i)/2, split in the same way.
     [[nodiscard]] S by_x(const S& x, const S& y) const {
@@ -342,6 +393,21 @@ class Lorentz {
     }
   };
 
+  /// dist_vjp where p.is_close(): d = 2 sqrt(Q).
+  void close_vjp(const Pair& p, Point<T> x, Point<T> y, const W& g, Grad<T> gx,
+                 Grad<T> gy, T& gc) const {
+    const W r = p.enlarged_root(c_, x, y), e(detail::enlarged), c(c_);
+    if (!(r > W(0))) return;
+    const S k(g / r * W(detail::enlarged / detail::risen)), up(detail::risen);
+    detail::add_covector<T>(x, p.a, gx, [&](std::size_t i) -> S {
+      return k * p.by_x(up * S(x[i]), up * S(y[i]));
+    });
+    detail::add_covector<T>(y, p.b, gy, [&](std::size_t i) -> S {
+      return k * p.by_y(up * S(x[i]), up * S(y[i]));
+    });
+    const W dt(p.gap * ((p.a + p.b) / (p.tx + p.ty)));
+    gc = T(W(gc) - g / W(4) * (dt * e / r / (c * W(p.tx))) * (dt / (c * W(p.ty))));
+  }
   /// At fixed x, y: dQ/dc = -(t_x-t_y)^2/(4 c^2 t_x t_y).
   void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y,
                 const W& g, Grad<T> gx, Grad<T> gy, T& gc) const {

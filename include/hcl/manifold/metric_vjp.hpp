@@ -17,6 +17,13 @@ void radius_vjp(Point<T> x, const Wide<T>& length, const Wide<T>& by_length,
                 const Wide<T>& by_c, const T& g, Grad<T> gx, T& gc) {
   using W = Wide<T>;
   if (!(length > W(0))) return;
+  if constexpr (squares_underflow<T>)
+    if (is_tiny<T>(length)) {
+      add_unit<T>(
+          W(g) * by_length, [&](std::size_t k) { return x[k]; }, gx);
+      gc = T(W(gc) + W(g) * by_c);
+      return;
+    }
   const W by_x = W(g) * by_length / length;
   for (std::size_t i = 0; i < x.size(); ++i) gx[i] = T(W(gx[i]) + by_x * W(x[i]));
   gc = T(W(gc) + W(g) * by_c);
@@ -71,7 +78,12 @@ void dist0_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
           n = norm2<T>(x), k = W(g) / sqrt(c);
   gc = T(W(gc) - k * atan2(rho, x0) / (W(2) * c));
   if (!(rho > W(0))) return;
-  for (std::size_t i = 1; i < x.size(); ++i)
+  bool tiny = false;
+  if constexpr (detail::squares_underflow<T>)
+    if ((tiny = detail::is_tiny<T>(rho)))
+      detail::add_unit<T>(
+          k * (x0 / n), [&](std::size_t i) { return x[i + 1]; }, gx.subspan(1));
+  for (std::size_t i = tiny ? x.size() : 1; i < x.size(); ++i)
     gx[i] = T(W(gx[i]) + k * (x0 / n) * (W(x[i]) / rho));
   gx[0] = T(W(gx[0]) - k * rho / n);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "hcl/manifold/chord.hpp"
@@ -33,19 +34,31 @@ class PoincareBall {
   [[nodiscard]] S gap(const S& n) const { return S(1) - S(c_) * n; }
 
   [[nodiscard]] T dist(Point<T> x, Point<T> y) const {
-    return T(detail::chord_dist<T>(Pair(*this, x, y).q, c_).value);
+    const Pair p(*this, x, y);
+    if constexpr (detail::squares_underflow<T>)
+      if (detail::underflows<T>(p.diff)) return T(close_dist(p, x, y));
+    return T(detail::chord_dist<T>(p.q, c_).value);
   }
   [[nodiscard]] T dist2(Point<T> x, Point<T> y) const {
     return T(detail::chord_dist2<T>(Pair(*this, x, y).q, c_).value);
   }
   [[nodiscard]] T dist0(Point<T> x) const {
     const S n = detail::dot_sum<T>(x, x);
+    if (detail::underflows<T>(n)) return T(W(2) * detail::length<T>(x));
     return T(detail::chord_dist<T>(n / gap(n), c_).value);
   }
 
   /// Adds g dd/dx, g dd/dy, g dd/dc; 0 at x = y.
   void dist_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const Pair p(*this, x, y);
+    if constexpr (detail::squares_underflow<T>)
+      if (detail::underflows<T>(p.diff)) {
+        const W k = W(2) * W(g) * close_scale(p);
+        detail::add_unit<T>(k, detail::difference<T>(x, y), gx);
+        detail::add_unit<T>(k, detail::difference<T>(y, x), gy);
+        gc = T(W(gc) + W(g) * close_dist(p, x, y) * (p.nx / p.a + p.ny / p.b) / W(2));
+        return;
+      }
     pair_vjp(p, detail::chord_dist<T>(p.q, c_), x, y, W(g), gx, gy, gc);
   }
   /// The same for d^2, smooth everywhere.
@@ -201,6 +214,14 @@ class PoincareBall {
     expect(cn < (sizeof(T) < sizeof(double) ? 1 : 1 - 0x1p-51), where, ": ", arg, " row ",
            row, " is outside the ball: c|x|^2 = ", cn, ", must be < 1");
   }
+  /// By the largest chord; infinity if T cannot hold it.
+  [[nodiscard]] double largest_dist(double na, double nb) const {
+    const double c = static_cast<double>(c_), apart = std::sqrt(na) + std::sqrt(nb);
+    const double q = (apart / (1 - c * na)) * (apart / (1 - c * nb));
+    const double most = static_cast<double>(std::numeric_limits<T>::max()) / 8;
+    if (!(q <= most && c * q <= most)) return std::numeric_limits<double>::infinity();
+    return 2 * std::asinh(std::sqrt(c * q)) / std::sqrt(c);
+  }
   [[nodiscard]] PoincareBall<W> wide() const { return PoincareBall<W>(W(c_)); }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const { return W(Pair(*this, x, y).q); }
   template <class V>
@@ -259,6 +280,15 @@ class PoincareBall {
     }
   };
 
+  /// Where |x-y|^2 underflows d = 2|x-y|/sqrt(ab).
+  [[nodiscard]] static W close_scale(const Pair& p) {
+    using std::sqrt;
+    return W(1) / (sqrt(p.a) * sqrt(p.b));
+  }
+  [[nodiscard]] static W close_dist(const Pair& p, Point<T> x, Point<T> y) {
+    const W d(detail::enlarged_length<T>(x.size(), detail::difference<T>(x, y)));
+    return W(2) * d * close_scale(p) / W(detail::enlarged);
+  }
   /// What project scales a point with c|x|^2 = n by.
   [[nodiscard]] static W inward(const W& n) {
     using std::sqrt;

@@ -50,7 +50,11 @@ class Sphere {
   void dist_vjp(Point<T> x, Point<T> y, const T& g, Grad<T> gx, Grad<T> gy, T& gc) const {
     const Pair p(x, y);
     const W k = W(g) / root_c();
-    if (p.sin_angle > S(0)) pair_vjp(p, k / W(p.sin_angle), x, y, gx, gy);
+    if (detail::is_tiny<T>(p.sin_angle) && p.sin_angle > S(0)) {
+      if constexpr (detail::squares_underflow<T>) close_vjp(p, k, x, y, gx, gy);
+    } else if (p.sin_angle > S(0)) {
+      pair_vjp(p, k / W(p.sin_angle), x, y, gx, gy);
+    }
     gc = T(W(gc) - k * W(p.angle) / (W(2) * W(c_)));
   }
   /// The same for d^2, smooth except at antipodes.
@@ -141,14 +145,18 @@ class Sphere {
   /// x/(sqrt(c)|x|).
   void project(Point<T> x, Grad<T> out) const {
     const W length = detail::length<T>(x);
-    if (is_finite(length))
+    if (is_finite(length) && !detail::is_tiny<T>(length))
       detail::scale<T>(W(1) / (root_c() * length), x, out);
     else
       detail::set_length<T>(W(1) / root_c(), x, out);
   }
   /// v - <x^,v> x^.
   void project_tangent(Point<T> x, Point<T> v, Grad<T> out) const {
-    detail::combine<T>(W(1), v, -dot<T>(x, v) / norm2<T>(x), x, out);
+    const W length = detail::length<T>(x);
+    detail::combine<T>(W(1), v,
+                       detail::is_tiny<T>(length) ? W(-dot<T>(x, v) / length / length)
+                                                  : W(-dot<T>(x, v) / norm2<T>(x)),
+                       x, out);
   }
   /// project(x + v).
   void retract(Point<T> x, Point<T> v, Grad<T> out) const {
@@ -158,7 +166,7 @@ class Sphere {
   /// Finite and not 0: any such row stands for a point.
   [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const {
     if (const auto finite = detail::all_finite<T>(x); !finite) return finite;
-    if (norm2<T>(x) > W(0)) return {};
+    if (detail::length<T>(x) > W(0)) return {};
     return {false, "a zero row has no direction on the sphere", 0};
   }
 
@@ -188,6 +196,9 @@ class Sphere {
     detail::check_finite_row<T>(where, arg, row, n);
     expect(static_cast<T>(n) > T(0), where, ": ", arg, " row ", row, ": |x|^2 = ", n,
            ", a zero row has no direction on the sphere");
+  }
+  [[nodiscard]] double largest_dist(double, double) const {
+    return 3.141592653589793238 / std::sqrt(static_cast<double>(c_));
   }
   [[nodiscard]] Sphere<W> wide() const { return Sphere<W>(W(c_)); }
   [[nodiscard]] W chord(Point<T> x, Point<T> y) const {
@@ -282,14 +293,16 @@ class Sphere {
         : detail::Directions<S>(x, y), diff(0), sum(0), angle(0), sin_angle(0) {
       using std::atan2;
       HCL_ASSERT(x.size() == y.size() && this->a > S(0) && this->b > S(0));
-      diff = detail::root(this->apart2(x, y)) / this->m;
-      sum = detail::root(this->together2(x, y)) / this->m;
+      diff = this->apart_length(x, y) / this->m;
+      sum = this->together_length(x, y) / this->m;
       // Parallel and opposite rows of unequal lengths differ by rounding, in a direction
       // of no meaning.
       const S unequal = this->gap_by_m < S(0) ? S(-this->gap_by_m) : this->gap_by_m;
       const S least = S(4) * S(std::numeric_limits<S>::epsilon()) * unequal;
       if (diff <= least) diff = S(0);
       if (sum <= least) sum = S(0);
+      // What is left of the sum of opposite rows must have an inverse.
+      if (detail::squares_underflow<T> && sum < S(0x1p-1020)) sum = S(0);
       angle = diff == S(0) ? S(0) : S(S(2) * atan2(diff, sum));
       sin_angle = diff * sum / S(2);
     }
@@ -313,6 +326,21 @@ class Sphere {
       const S u = S(x[i]), v = S(y[i]);
       gx[i] = T(W(gx[i]) - kx * W(p.towards_y(u, v)));
       gy[i] = T(W(gy[i]) - ky * W(p.towards_x(u, v)));
+    }
+  }
+  /// k dtheta where sin(theta) is so small that x^ and y^ are one axis: along x^ - y^ for
+  /// close rows, along x^ + y^ for opposite ones.
+  static void close_vjp(const Pair& p, const W& k, Point<T> x, Point<T> y, Grad<T> gx,
+                        Grad<T> gy) {
+    const bool close = p.diff < p.sum;
+    const S length = close ? p.apart_enlarged(x, y) : p.together_enlarged(x, y);
+    const W n = k / W(length), kx = n / W(p.a),
+            ky = close ? W(-n / W(p.b)) : W(n / W(p.b));
+    const S up(detail::enlarged / detail::risen);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const W u(up * (close ? p.apart_risen(x[i], y[i]) : -p.together_risen(x[i], y[i])));
+      gx[i] = T(W(gx[i]) + kx * u);
+      gy[i] = T(W(gy[i]) + ky * u);
     }
   }
 

@@ -1,8 +1,10 @@
 // hcl/pairwise/gram_rows.hpp - the rows of a batch as the tiled Gram kernel wants them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "hcl/core/coordinates.hpp"
 #include "hcl/core/gemm.hpp"
@@ -32,12 +34,25 @@ inline constexpr Index tile_size = 96;
   return best;
 }
 
-/// What the masked lanes of a tile hold in place of a logit: exp of it is 0 beside any
-/// real one.
+/// What the masked lanes of a tile hold in place of a logit: less than any real one, all
+/// of which are held far above it, and finite, so that no difference is NaN.
 template <class T>
-inline constexpr T masked_logit = T(-1e18);
+inline constexpr T masked_logit = std::numeric_limits<T>::lowest();
+
+/// Of rows that passed GramRows::check: the largest |x|^2 and its row, and how many zero
+/// rows were passed over.
+struct CheckedRows {
+  double most = 0;
+  Index at = 0, zeros = 0;
+};
 
 namespace detail {
+
+/// Whether every coordinate is 0.
+template <class T>
+bool is_zero_row(Point<T> x) {
+  return std::ranges::all_of(x, [](const T& e) { return e == T(0); });
+}
 
 /// |x|^2 of a row, of whose digits a double holds all that count.
 template <class T>
@@ -67,11 +82,18 @@ class GramRows {
   }();
 
   /// @throws std::invalid_argument, naming argument, row and value, if a row is no valid
-  /// point. Rows are checked before anything else happens.
-  static void check(const S& s, const char* where, const char* arg, BatchIn<T> x) {
+  /// point. Rows are checked before anything else happens. With skip_zeros rows of zeros
+  /// are counted instead.
+  static CheckedRows check(const S& s, const char* where, const char* arg, BatchIn<T> x,
+                           bool skip_zeros = false) {
     expect(x.cols() > 0, where, ": ", arg, " has no columns");
+    CheckedRows rows;
     for (Index i = 0; i < x.rows(); ++i) {
       const double n = detail::row_norm2<T>(x.row(i));
+      if (skip_zeros && n == 0 && detail::is_zero_row<T>(x.row(i))) {
+        ++rows.zeros;
+        continue;
+      }
       if (!is_finite(n))  // which |x|^2 of finite numbers may be as well
         for (Index k = 0; k < x.cols(); ++k)
           expect(is_finite(x(i, k)), where, ": ", arg, " row ", i, ", column ", k, ": ",
@@ -79,7 +101,9 @@ class GramRows {
       expect(is_finite(n), where, ": ", arg, " row ", i, ": |x|^2 = ", n,
              " is too large for the scalar type");
       s.check_row(where, arg, i, x.row(i), n);
+      if (n > rows.most) rows.most = n, rows.at = i;
     }
+    return rows;
   }
 
   /// @param centre  m, of both sides the same; null for 0: then a chord depends on its

@@ -23,7 +23,7 @@ template <class S>
 inline constexpr bool IsExact<Exact<S>> = true;
 
 /// S without the check for lost digits, as others compute it: what the check costs is
-/// measured against this. Coincident rows give NaN.
+/// measured against this. Coincident rows give NaN, which no loss refuses here.
 template <GramSimilarity S>
 class Unchecked : public S {
  public:
@@ -33,5 +33,10 @@ class Unchecked : public S {
     return V(typename S::Scalar(1));
   }
 };
+
+template <class S>
+inline constexpr bool IsUnchecked = false;
+template <class S>
+inline constexpr bool IsUnchecked<Unchecked<S>> = true;
 
 }  // namespace hcl::inline HCL_ABI

@@ -17,7 +17,7 @@ namespace hcl::inline HCL_ABI {
 ///   check_row(where, arg, row, x, n) throws std::invalid_argument if x, a row with
 ///   n = |x|^2 finite, is no valid point.
 /// All pure but for the outputs, so threads may share one S. These are enough for every
-/// loss, pair by pair.
+/// loss, pair by pair. One that has `largest` is a BoundedSimilarity as well.
 template <class S>
 concept Similarity = std::copyable<S> &&
     requires(const S& s, Point<typename S::Scalar> x, typename S::Scalar g,
@@ -25,6 +25,15 @@ concept Similarity = std::copyable<S> &&
   { s.value(x, x) } -> std::same_as<typename S::Scalar>;
   { s.vjp(x, x, g, gx, gx, gc) } -> std::same_as<void>;
   s.check_row("", "", Index{0}, x, 0.0);
+};
+
+/// A similarity that says how large it gets: largest(na, nb) >= |s(x, y)| for all valid
+/// |x|^2 <= na, |y|^2 <= nb, or infinity where the scalar cannot hold what s is made of.
+/// A loss then refuses logits that are too large by the lengths of the rows alone; of any
+/// other similarity it looks at every one.
+template <class S>
+concept BoundedSimilarity = Similarity<S> && requires(const S& s, double n) {
+  { s.largest(n, n) } -> std::same_as<double>;
 };
 
 /// k s on lanes V of a similarity s, and its derivatives. dg is that by g = <x, y>, at
@@ -107,6 +116,12 @@ struct NoMetric {
       "hcl: a geometry needs void dist_vjp(Point<Scalar> x, Point<Scalar> y, "
       "Scalar g, Grad<Scalar> gx, Grad<Scalar> gy, Scalar& gc) const");
   using type = M;
+};
+
+/// A metric with largest_dist(na, nb), what BoundedSimilarity asks for, of d.
+template <class M>
+concept BoundedMetric = requires(const M& m, double n) {
+  { m.largest_dist(n, n) } -> std::same_as<double>;
 };
 
 /// A metric whose dist_at comes in two halves.

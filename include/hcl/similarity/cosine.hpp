@@ -42,6 +42,7 @@ class Cosine : public detail::MetricChord<Sphere<typename M::Scalar>> {
            row, ": |x|^2 = ", n, " is too small for the scalar type");
   }
 
+  [[nodiscard]] double largest(double, double) const { return 1; }
   [[nodiscard]] auto wide() const requires GramMetric<M> {
     return Cosine<decltype(metric_.wide())>{metric_.wide()};
   }

@@ -33,6 +33,9 @@ class CoordinateInner : public InnerChord<typename M::Scalar> {
                  double n) const {
     check_metric_row(metric_, where, arg, row, x, n);
   }
+  [[nodiscard]] double largest(double na, double nb) const {
+    return std::sqrt(na) * std::sqrt(nb);
+  }
   [[nodiscard]] std::array<double, 1> row_stat(const RowNorms& r) const { return {r.n}; }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* g, const V*, const V*,
@@ -89,6 +92,9 @@ class Inner<Sphere<T>> : public Cosine<Sphere<T>> {
     Cosine<Sphere<T>>::vjp(x, y, g / c, gx, gy, gc);
     gc -= g / c * value(x, y);
   }
+  [[nodiscard]] double largest(double, double) const {
+    return 1 / static_cast<double>(metric().c());
+  }
   [[nodiscard]] auto wide() const { return Inner<Sphere<Wide<T>>>{metric().wide()}; }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a, const V* b,
@@ -123,6 +129,11 @@ class Inner<Lorentz<T>> : public detail::MetricChord<Lorentz<T>> {
       gy[i] -= T(W(g) * (u + dt / ty * W(y[i])));
     }
     gc += T(W(g) / W(2) * (dt / (c * tx)) * (dt / (c * ty)));
+  }
+  /// -s <= |x-y|^2/2.
+  [[nodiscard]] double largest(double na, double nb) const {
+    const double apart = std::sqrt(na) + std::sqrt(nb);
+    return apart * apart / 2;
   }
   [[nodiscard]] auto wide() const { return Inner<Lorentz<Wide<T>>>{metric().wide()}; }
   template <class V>

@@ -19,6 +19,10 @@ class NegDist : public detail::MetricChord<M> {
            Scalar& gc) const {
     metric().dist_vjp(x, y, -g, gx, gy, gc);
   }
+  [[nodiscard]] double largest(double na,
+                               double nb) const requires detail::BoundedMetric<M> {
+    return metric().largest_dist(na, nb);
+  }
   [[nodiscard]] auto wide() const requires GramMetric<M> {
     return NegDist<decltype(metric().wide())>{metric().wide()};
   }
@@ -56,6 +60,11 @@ class NegDist2 : public detail::MetricChord<M> {
   void vjp(Point<Scalar> x, Point<Scalar> y, Scalar g, Grad<Scalar> gx, Grad<Scalar> gy,
            Scalar& gc) const {
     metric().dist_vjp(x, y, -Scalar(2) * g * metric().dist(x, y), gx, gy, gc);
+  }
+  [[nodiscard]] double largest(double na,
+                               double nb) const requires detail::BoundedMetric<M> {
+    const double d = metric().largest_dist(na, nb);
+    return d * d;
   }
   [[nodiscard]] auto wide() const requires GramMetric<M> {
     return NegDist2<decltype(metric().wide())>{metric().wide()};

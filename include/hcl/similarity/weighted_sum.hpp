@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "hcl/core/simd.hpp"
 #include "hcl/similarity/concept.hpp"
@@ -73,6 +74,14 @@ class WeightedSum {
                  double n) const {
     s1_.check_row(where, arg, row, x, n);
     s2_.check_row(where, arg, row, x, n);
+  }
+  /// Not less than a weight, which meets the temperature by itself.
+  [[nodiscard]] double largest(double na, double nb) const
+      requires(BoundedSimilarity<S1>&& BoundedSimilarity<S2>) {
+    const auto part = [](Scalar weight, double s) {
+      return std::abs(static_cast<double>(weight)) * std::max(s, 1.0);
+    };
+    return part(p_, s1_.largest(na, nb)) + part(q_, s2_.largest(na, nb));
   }
 
   [[nodiscard]] auto row_stat(const RowNorms& r) const requires(tiled) {
