@@ -238,6 +238,61 @@ TEST_CASE("the numbers that were read as masked") {
   CHECK(distances.value == doctest::Approx(1e50 * want).epsilon(1e-12));
 }
 
+TEST_CASE("several tiles of large logits: float as double") {
+  const Eigen::Index n = 230, d = 5;
+  std::vector<int> classes;
+  for (int i = 0; i < n; ++i) classes.push_back(i % 7);
+  for (const double size : {1.0, 1e9, 1e14}) {
+    CAPTURE(size);
+    const Matrix<float> x = (size * random_rows<double>(n, d, 1.0, 3)).cast<float>();
+    const auto each = [&]<class T>(T) {
+      const Matrix<T> z = x.template cast<T>(), y = z.colwise().reverse();
+      const hcl::NegDist2 s{hcl::Euclidean<T>{}};
+      Matrix<T> g(n, d), h(n, d);
+      std::vector<std::pair<double, Matrix<double>>> out;
+      const auto add = [&](T value) {
+        out.emplace_back(double(value), g.template cast<double>());
+      };
+      add(hcl::NtXent{s, T(1)}.value_and_grad(z, g).value);
+      for (const auto form : {hcl::SupConForm::outside, hcl::SupConForm::inside})
+        add(hcl::SupCon{s, T(1), form}.value_and_grad(z, classes, g).value);
+      add(hcl::InfoNce{s, T(1), hcl::Sides::two}.value_and_grad(z, y, g, h).value);
+      return out;
+    };
+    const auto narrow = each(1.0f), wide = each(1.0);
+    for (std::size_t k = 0; k < wide.size(); ++k) {
+      CAPTURE(k);
+      CHECK(wide[k].first > size * size / 100);
+      CHECK(narrow[k].first == doctest::Approx(wide[k].first).epsilon(1e-5));
+      CHECK(off(narrow[k].second, wide[k].second) <= 1e-5);
+    }
+  }
+}
+
+TEST_CASE("equal logits keep the logarithm of their number, however large") {
+  // All distances of the corners of a tetrahedron are sqrt(8).
+  Matrix<float> corners(4, 3);
+  corners << 1, 1, 1, 1, -1, -1, -1, 1, -1, -1, -1, 1;
+  const hcl::NegDist2 s{hcl::Euclidean<float>{}};
+  const hcl::NegDist2 exact{hcl::Euclidean<Exact>{}};
+  for (const float size : {1e2f, 1e6f, 1e9f, 1e15f})
+    for (const Kind kind : {Kind::nt_xent, Kind::info_nce_two, Kind::sup_con_outside,
+                            Kind::sup_con_inside}) {
+      CAPTURE(size);
+      CAPTURE(int(kind));
+      Matrix<float> x(6, 3);
+      x << corners, corners.topRows(2);  // the last two coincide with the first
+      if (kind == Kind::nt_xent) x = corners.eval();
+      x *= size;
+      const Matrix<Exact> xe = x.cast<Exact>();
+      const Reference want = reference(exact, kind, xe, xe, Exact(1));
+      const Result got = run(s, kind, x, x, 1.0f);
+      CHECK(got.value == doctest::Approx(want.value).epsilon(1e-5));
+      CHECK(off(got.gx, want.gx) <= 1e-5);
+      CHECK(off(got.gy, want.gy) <= 1e-5);
+    }
+}
+
 TEST_CASE("logits that the scalar cannot hold are refused before any gradient") {
   Matrix<float> x(4, 2), g(4, 2), h(4, 2);
   x << 1, 0, 0, 2, -3, 1, 2, -2;

@@ -20,11 +20,11 @@ TEST_CASE_TEMPLATE("a distance is a metric", M, HCL_PROPERTY_MANIFOLDS) {
         REQUIRE(ij >= 0);
         REQUIRE(ij == m.dist(x[j], x[i]));
         if (i == j || x[i] == x[j]) REQUIRE(ij == 0);
-        // Distinct points are apart, if their squares can be told from 0.
+        // Distinct points are apart.
         double gap = 0;
         for (std::size_t k = 0; k < x[i].size(); ++k)
           gap = std::max(gap, std::abs(double(x[i][k]) - double(x[j][k])));
-        if (!support::is_sphere<M> && gap > 1e-140) REQUIRE(double(ij) > 0);
+        if (!support::is_sphere<M> && gap > 0) REQUIRE(double(ij) > 0);
         const double d2 = double(m.dist2(x[i], x[j]));
         REQUIRE(std::abs(d2 - double(ij) * double(ij)) <=
                 8 * roundoff<hcl::ScalarOf<M>> * d2 + 1e-40);
@@ -47,7 +47,7 @@ TEST_CASE_TEMPLATE("exponential and logarithm", M, HCL_PROPERTY_MANIFOLDS) {
       m.logmap0(x[i], v);
       m.expmap0(v, z);
       REQUIRE(double(m.dist(z, x[i])) <= allowed(m, double(m.dist0(x[i])), x[i]));
-      REQUIRE(std::abs(double(m.origin_scale()) * std::sqrt(double(hcl::norm2<T>(v))) -
+      REQUIRE(std::abs(double(m.origin_scale()) * double(hcl::detail::length<T>(v)) -
                        double(m.dist0(x[i]))) <=
               allowed(m, double(m.dist0(x[i])), x[i]) +
                   double(std::numeric_limits<T>::denorm_min()));
@@ -65,7 +65,7 @@ TEST_CASE_TEMPLATE("exponential and logarithm", M, HCL_PROPERTY_MANIFOLDS) {
         const double root = std::sqrt(double(m.c()));
         const double chart =
             std::same_as<M, hcl::Lorentz<T>> ? std::sqrt(double(hcl::norm2<T>(v))) : d;
-        const double end = root > 0 && !support::is_sphere<M> && d > 0
+        const double end = root * d > 0 && !support::is_sphere<M>
                                ? chart * std::sinh(root * d) / (root * d)
                                : d;
         REQUIRE(double(m.dist(z, x[j])) <=
