@@ -20,7 +20,7 @@ void check(const hcl::Schedule& s, hcl::Index n, hcl::Index m, bool self) {
       CHECK(pair.j < m);
       CHECK(met.insert({pair.i, pair.j}).second);
       CHECK(slots.insert(s.slot(r, p)).second);
-      CHECK(s.slot(r, p) < s.slots());
+      CHECK(s.slot(r, p) < s.slot_count());
       CHECK(rows.insert(pair.i).second);
       if (self) {
         CHECK(pair.i <= pair.j);

@@ -100,7 +100,7 @@ template <class T>
 /// The box in finite numbers.
 template <class T>
 [[nodiscard]] std::pair<T, T> box(const Threat<T>& t) {
-  constexpr T most = std::numeric_limits<T>::max();
+  constexpr T most = (std::numeric_limits<T>::max)();
   return {(std::max)(t.lo, -most), (std::min)(t.hi, most)};
 }
 
@@ -125,8 +125,8 @@ void project_row(const Threat<T>& t, Point<T> x, Grad<T> y) {
   // the rounding of the sum, which the next hair covers.
   const W bound = W(t.epsilon) * W(t.epsilon);
   W hair = 4 * std::numeric_limits<W>::epsilon();
-  for (W far = diff2<T>(x, y); !(far <= bound); far = diff2<T>(x, y), hair *= 2) {
-    const W s = W(t.epsilon) / std::sqrt(far) * (W(1) - hair);
+  for (W gap = diff2<T>(x, y); !(gap <= bound); gap = diff2<T>(x, y), hair *= 2) {
+    const W s = W(t.epsilon) / std::sqrt(gap) * (W(1) - hair);
     if (!(s > W(0))) {
       std::copy(x.begin(), x.end(), y.begin());
       return;

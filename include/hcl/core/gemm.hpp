@@ -116,7 +116,7 @@ void multiply_add_tile(std::ptrdiff_t depth, const T* a, std::ptrdiff_t a_row,
                        bool onto) HCL_INLINE_LAMBDA {
     for (std::ptrdiff_t k = from; k == from || k < to; k += chunk) {  // no k: zeros
       tile.zero();
-      tile.multiply_add(std::min(chunk, to - k), a + k * a_k, a_row, a_k, b + k * b_k,
+      tile.multiply_add((std::min)(chunk, to - k), a + k * a_k, a_row, a_k, b + k * b_k,
                         b_k);
       if (onto || k > from)
         tile.add_to(out, row);
@@ -133,7 +133,7 @@ void multiply_add_tile(std::ptrdiff_t depth, const T* a, std::ptrdiff_t a_row,
   const std::ptrdiff_t segment = chunks_at_once * chunk;
   sum(0, segment, c, c_row, add);
   for (std::ptrdiff_t k = segment; k < depth; k += segment) {
-    sum(k, std::min(k + segment, depth), part, width, false);
+    sum(k, (std::min)(k + segment, depth), part, width, false);
     tile.load(part, width);
     tile.add_to(c, c_row);
   }
@@ -187,7 +187,7 @@ template <class T>
 void gemm(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t depth, const T* a,
           std::ptrdiff_t a_row, std::ptrdiff_t a_k, const T* b, std::ptrdiff_t b_k, T* c,
           std::ptrdiff_t c_row, bool add,
-          std::ptrdiff_t chunk = std::numeric_limits<std::ptrdiff_t>::max()) {
+          std::ptrdiff_t chunk = (std::numeric_limits<std::ptrdiff_t>::max)()) {
   detail::multiply_add(m, n, depth, a, a_row, a_k, b, b_k, panel_width<T>, c, c_row, add,
                        chunk);
 }
@@ -197,7 +197,7 @@ template <class T>
 void gemm_packed(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t depth, const T* a,
                  std::ptrdiff_t a_row, std::ptrdiff_t a_k, const T* panels, T* c,
                  std::ptrdiff_t c_row, bool add,
-                 std::ptrdiff_t chunk = std::numeric_limits<std::ptrdiff_t>::max()) {
+                 std::ptrdiff_t chunk = (std::numeric_limits<std::ptrdiff_t>::max)()) {
   detail::multiply_add(m, n, depth, a, a_row, a_k, panels, panel_width<T>,
                        depth * panel_width<T>, c, c_row, add, chunk);
 }

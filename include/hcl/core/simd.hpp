@@ -39,11 +39,11 @@ HCL_INLINE T vasin(T x) {
 }
 template <std::floating_point T>
 HCL_INLINE T vmax(T x, T y) {
-  return std::max(x, y);
+  return (std::max)(x, y);
 }
 template <std::floating_point T>
 HCL_INLINE T vmin(T x, T y) {
-  return std::min(x, y);
+  return (std::min)(x, y);
 }
 template <std::floating_point T>
 HCL_INLINE T vselect(bool m, T x, T y) {
@@ -205,11 +205,11 @@ HCL_INLINE V vasin(const V& x) {
 }
 template <XsimdBatch V>
 HCL_INLINE V vmax(const V& x, const V& y) {
-  return xsimd::max(x, y);
+  return (xsimd::max)(x, y);
 }
 template <XsimdBatch V>
 HCL_INLINE V vmin(const V& x, const V& y) {
-  return xsimd::min(x, y);
+  return (xsimd::min)(x, y);
 }
 template <XsimdBatch V>
 HCL_INLINE V vselect(const typename V::batch_bool_type& m, const V& x, const V& y) {

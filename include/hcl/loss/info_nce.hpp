@@ -88,7 +88,7 @@ class InfoNce {
         candidates(s_, of_y, centre, ws);
     Index pairs = 0;
     for (Index i = 0; i < of_x.count(); ++i) pairs += of_y.has(of_x[i]);
-    const Scalar weight = Scalar(1) / Scalar(std::max((two ? 2 : 1) * pairs, Index{1}));
+    const Scalar weight = Scalar(1) / Scalar((std::max)((two ? 2 : 1) * pairs, Index{1}));
     for (Index i = 0; i < of_x.count(); ++i)
       anchors.set(i, Scalar(of_x[i]), of_y.has(of_x[i]), weight);
     for (Index j = 0; j < of_y.count(); ++j)

@@ -38,7 +38,7 @@ class LossRows {
         arg_{arg},
         all_{x},
         rows_{x},
-        checked_{GramRows<S>::check(s, where, arg, x, zeros == ZeroRows::skip)} {}
+        checked_{GramRows<S>::check_points(s, where, arg, x, zeros == ZeroRows::skip)} {}
 
   /// The copies, if there are any to be made, and room for their gradients.
   void gather(bool gradients, Workspace& ws) {
@@ -110,7 +110,8 @@ class LossRows {
 /// the derivative by tau are in the range of T too.
 template <class T>
 [[nodiscard]] double largest_logit(T tau, Index n) {
-  return double(std::numeric_limits<T>::max()) / 4 / std::max(double(n), 1 / double(tau));
+  return double((std::numeric_limits<T>::max)()) / 4 /
+         (std::max)(double(n), 1 / double(tau));
 }
 
 /// @throws std::invalid_argument if logits may be larger, as the lengths of the rows

@@ -73,7 +73,7 @@ class NtXent {
           };
           Index anchors = 0;
           for (Index i = 0; i < rows.count(); ++i) anchors += positives(i);
-          const Scalar weight = Scalar(1) / Scalar(std::max(anchors, Index{1}));
+          const Scalar weight = Scalar(1) / Scalar((std::max)(anchors, Index{1}));
           for (Index i = 0; i < rows.count(); ++i)
             side.set(i, Scalar(rows[i] % (n / 2)), positives(i), weight);
         });

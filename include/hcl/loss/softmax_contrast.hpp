@@ -276,7 +276,7 @@ class SoftmaxContrast {
           loss += share * std::log(share / double(side.positive_share[i]));
         }
         const double missed = share / (1 + std::exp(-x));
-        loss += share * (std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))));
+        loss += share * ((std::max)(x, 0.0) + std::log1p(std::exp(-std::abs(x))));
         side.positive_share[i] = T(missed / positive_sum);
         set_weight(side, i, missed, log_sum);
       }
@@ -306,7 +306,7 @@ class SoftmaxContrast {
       }
     };
     each([&](const Side& side, Index i) {
-      top = std::max(top, side.top[i]), least = std::min(least, side.top[i]);
+      top = (std::max)(top, side.top[i]), least = (std::min)(least, side.top[i]);
     });
     one_top_ = top - least <= most;
     if (!one_top_) return;

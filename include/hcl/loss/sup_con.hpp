@@ -88,7 +88,7 @@ class SupCon {
     Index anchors = 0, most = 0;
     for (Index i = 0; i < count; ++i) {
       anchors += others(i) > 0;
-      most = std::max(most, others(i));
+      most = (std::max)(most, others(i));
     }
     const Scalar weight = anchors > 0 ? Scalar(1) / Scalar(anchors) : Scalar(0);
     const auto assign = [&](auto& side) {

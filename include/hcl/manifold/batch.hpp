@@ -30,7 +30,7 @@ void for_row_blocks(Index n, const F& f) {
   const Index step = (n + kRowBlocks - 1) / kRowBlocks;
   if (n > 0)
     parallel_for((n + step - 1) / step,
-                 [&](Index b) { f(b, b * step, std::min(n, (b + 1) * step)); });
+                 [&](Index b) { f(b, b * step, (std::min)(n, (b + 1) * step)); });
 }
 
 /// The same from the last block to the first: after a pass of checks the last blocks are
@@ -40,7 +40,7 @@ void for_row_blocks_back(Index n, const F& f) {
   const Index step = (n + kRowBlocks - 1) / kRowBlocks;
   for_row_blocks(n, [&](Index b, Index, Index) {
     const Index back = (n + step - 1) / step - 1 - b;
-    f(back, back * step, std::min(n, (back + 1) * step));
+    f(back, back * step, (std::min)(n, (back + 1) * step));
   });
 }
 
@@ -86,7 +86,7 @@ template <class... T, class... Test>
 void check_rows(const char* where, const RowTest<T, Test>&... batch) {
   std::array<std::array<Index, kRowBlocks>, sizeof...(batch)> bad;
   for (auto& of_batch : bad) of_batch.fill(-1);
-  for_row_blocks(std::max({batch.x.rows()...}), [&](Index b, Index first, Index last) {
+  for_row_blocks((std::max)({batch.x.rows()...}), [&](Index b, Index first, Index last) {
     const auto scan = [&](const auto& one, Index& hit) {
       for (Index i = first; i < last && hit < 0; ++i)
         if (!one.test(one.x.row(i))) hit = i;

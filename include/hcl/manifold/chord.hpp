@@ -83,8 +83,8 @@ template <class T, class V>
   if constexpr (!narrow) by_q = vselect(q > V(T(0)), by_q, V(T(0)));
   // 2 sqrt(Q) Q F'(w), F' = (1/h - F)/(2w) with F = d/(2 sqrt Q), or its series.
   V by_c = (q * by_q - V(T(0.5)) * d) * (one / V(c));
-  if (const auto near = w < V(cut); vany(near))
-    by_c = vselect(near, V(V(T(2)) * k) * vsqrt(q) * q * asinhc_slope_near0(w), by_c);
+  if (const auto nearby = w < V(cut); vany(nearby))
+    by_c = vselect(nearby, V(V(T(2)) * k) * vsqrt(q) * q * asinhc_slope_near0(w), by_c);
   return {vcopy(d), vcopy(by_q), vcopy(by_c)};
 }
 
@@ -326,7 +326,7 @@ void radial_vjp(Point<T> v, const Wide<T>& n, Point<T> g, const Wide<T>& a,
 /// The largest |x|^2 of a point: room for the products that a distance is made of.
 template <class T>
 [[nodiscard]] T largest_norm2() {
-  return std::numeric_limits<T>::max() * T(0x1p-20);
+  return (std::numeric_limits<T>::max)() * T(0x1p-20);
 }
 
 /// All coordinates finite and |x|^2 at most largest_norm2: the part of is_on_manifold

@@ -102,7 +102,7 @@ void mobius_matvec_vjp(const PoincareBall<T>& ball,
   const auto n = std::size_t(x.rows()), d = std::size_t(x.cols()),
              width = std::size_t(matrix.rows());
   W* const gm = workspace.take<W>(n * width);
-  W* const sums = workspace.take<W>(std::max(n, width) * d);
+  W* const sums = workspace.take<W>((std::max)(n, width) * d);
   detail::sum_rows<T>(
       x.rows(),
       [&](Index i, T& s) {

@@ -61,7 +61,7 @@ class HalfSpace {
     if (!(h > W(0)))
       return {false, "outside the half-space, the last coordinate must be > 0",
               as_double(x.back())};
-    const W c(c_), most = W(sqrt(std::numeric_limits<W>::max())) * W(0x1p-20) *
+    const W c(c_), most = W(sqrt((std::numeric_limits<W>::max)())) * W(0x1p-20) *
                           (c < W(1) ? c : W(1));
     if (norm2<T>(x) > most) return {false, "|x|^2 is too large", as_double(norm2<T>(x))};
     if (W(1) > most * h * h) return {false, "too close to the boundary", as_double(h)};

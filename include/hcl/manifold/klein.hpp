@@ -35,8 +35,8 @@ class Klein {
     const S q = chord_sum(x, y);
     if constexpr (detail::squares_underflow<T>)
       if (detail::underflows<T>(q)) {
-        const auto near = close(x, y);
-        return T(W(2) * detail::root(near.v) / W(detail::enlarged));
+        const auto nearby = close(x, y);
+        return T(W(2) * detail::root(nearby.v) / W(detail::enlarged));
       }
     return T(detail::chord_dist<T>(q, c_).value);
   }

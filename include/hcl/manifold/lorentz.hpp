@@ -24,7 +24,7 @@ void add_covector(Point<T> x, const Sum<T>& length, Grad<T> g, const E& e) {
   using S = Sum<T>;
   const std::size_t n = x.size();
   const W enough = W(length) * W(length) / W(16.0 * double(n));
-  W lost(0), least(std::numeric_limits<W>::max());
+  W lost(0), least((std::numeric_limits<W>::max)());
   std::size_t at = n;
   for (std::size_t i = 0; i < n; ++i) {
     const S sum = S(g[i]) + e(i);
@@ -208,9 +208,10 @@ class Lorentz {
     // |x-m|^2 - s^2, or farther out 2 (t t_m - <x,m> - 1/c) with t = 1/sqrt(c) + p: what
     // has the smaller terms, of which rounding may leave too little.
     const double p = r.n / (t + t0), p_m = r.centre / (t_m + t0);
-    const double times = p * p_m + t0 * (p + p_m), near = r.from_centre + s * s;
-    const double far = times + std::abs(r.along);
-    const double whole = near < far ? r.from_centre - s * s : 2 * (times - r.along);
+    const double times = p * p_m + t0 * (p + p_m), about_centre = r.from_centre + s * s;
+    const double about_origin = times + std::abs(r.along);
+    const double whole =
+        about_centre < about_origin ? r.from_centre - s * s : 2 * (times - r.along);
     const auto [e, e_rest] = detail::two_parts<T>(whole);
     constexpr double off = 2 * std::numeric_limits<double>::epsilon() /
                            double(std::numeric_limits<T>::epsilon());
@@ -220,7 +221,7 @@ class Lorentz {
             s_rest,
             1 / t,
             std::sqrt(r.from_centre),
-            0.5 * whole + off * std::min(near, far),
+            0.5 * whole + off * (std::min)(about_centre, about_origin),
             t};
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {
@@ -363,11 +364,11 @@ class Lorentz {
       by_apart_y = this->m / (S(2) * b), along_y = k / (S(2) * b * ty);
     }
     /// a = 0, or too small beside b for what is divided by a.
-    [[nodiscard]] static bool is_nothing(const S& small, const S& large) {
+    [[nodiscard]] static bool is_nothing(const S& smaller, const S& large) {
       if constexpr (detail::squares_underflow<T>)
-        return small <= large * S(0x1p-200);
+        return smaller <= large * S(0x1p-200);
       else
-        return small == S(0);
+        return smaller == S(0);
     }
     /// Q underflows, or has lost digits.
     [[nodiscard]] bool is_close() const {

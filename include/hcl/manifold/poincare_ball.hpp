@@ -122,8 +122,8 @@ class PoincareBall {
     const auto [n, along] = detail::norm2_and_dot<T>(v, gz);
     const W s = sqrt(W(c_)) * W(detail::root(n)), t = tanh(s);
     // There the rounding of z is less than sqrt(eps)/8 of its gap.
-    const W near(W(8) * sqrt(W(std::numeric_limits<T>::epsilon())));
-    if ((W(1) - t) * (W(1) + t) < near)
+    const W rim(W(8) * sqrt(W(std::numeric_limits<T>::epsilon())));
+    if ((W(1) - t) * (W(1) + t) < rim)
       return expmap0_rim_vjp(v, n, tanhc(s), gz, along, gv, gc);
     detail::radial_vjp<T>(v, W(n), gz, W(along), s == W(0) ? W(1) : W(t / s),
                           tanhc_slope(s, t), W(c_), gv, gc);
@@ -218,7 +218,7 @@ class PoincareBall {
   [[nodiscard]] double largest_dist(double na, double nb) const {
     const double c = static_cast<double>(c_), apart = std::sqrt(na) + std::sqrt(nb);
     const double q = (apart / (1 - c * na)) * (apart / (1 - c * nb));
-    const double most = static_cast<double>(std::numeric_limits<T>::max()) / 8;
+    const double most = static_cast<double>((std::numeric_limits<T>::max)()) / 8;
     if (!(q <= most && c * q <= most)) return std::numeric_limits<double>::infinity();
     return 2 * std::asinh(std::sqrt(c * q)) / std::sqrt(c);
   }

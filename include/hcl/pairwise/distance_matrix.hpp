@@ -15,8 +15,8 @@ template <class D>
 void check_distances(const char* where, const D& minus, BatchIn<typename D::Scalar> x,
                      BatchIn<typename D::Scalar> y, bool self) {
   expect(x.cols() == y.cols(), where, ": x has ", x.cols(), " columns, y ", y.cols());
-  GramRows<D>::check(minus, where, "x", x);
-  if (!self) GramRows<D>::check(minus, where, "y", y);
+  GramRows<D>::check_points(minus, where, "x", x);
+  if (!self) GramRows<D>::check_points(minus, where, "y", y);
 }
 
 /// f(tiles) with the tiles of -(-d) = d. Without a centre: a distance is to depend on its
@@ -72,7 +72,7 @@ void copy_upstream(const Tile<T>& t, BatchIn<T> g, bool self, T* w) {
   for (Index i0 = 0; i0 < t.rows; i0 += strip)
     for (Index j = 0; j < t.cols; ++j) {
       const T* const mirror = &g(t.j0 + j, t.i0);
-      for (Index i = i0; i < std::min(i0 + strip, t.rows); ++i)
+      for (Index i = i0; i < (std::min)(i0 + strip, t.rows); ++i)
         w[i * tile_size + j] += mirror[i];
     }
 }

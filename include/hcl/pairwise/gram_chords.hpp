@@ -194,13 +194,13 @@ class GramChords {
   };
   WidePairs gather(const Tile<T>& t, const T* q, const List& list, Index first) const {
     WidePairs p;
-    p.count = std::min(wide_step, list.count - first);
+    p.count = (std::min)(wide_step, list.count - first);
     const std::uint16_t* const at = list.at + first;
     const Index last = wide_step - 1;
     p.run = p.count == wide_step && at[last] == at[0] + last &&
             at[0] % tile_size + last < tile_size;
     for (Index l = 0; l < wide_step; ++l) {
-      const Index place = p.run ? at[0] : at[std::min(l, p.count - 1)];
+      const Index place = p.run ? at[0] : at[(std::min)(l, p.count - 1)];
       p.i[l] = place / tile_size, p.j[l] = place % tile_size + (p.run ? l : 0);
     }
     if (p.run) {

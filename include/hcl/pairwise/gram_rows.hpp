@@ -84,8 +84,8 @@ class GramRows {
   /// @throws std::invalid_argument, naming argument, row and value, if a row is no valid
   /// point. Rows are checked before anything else happens. With skip_zeros rows of zeros
   /// are counted instead.
-  static CheckedRows check(const S& s, const char* where, const char* arg, BatchIn<T> x,
-                           bool skip_zeros = false) {
+  static CheckedRows check_points(const S& s, const char* where, const char* arg,
+                                  BatchIn<T> x, bool skip_zeros = false) {
     expect(x.cols() > 0, where, ": ", arg, " has no columns");
     CheckedRows rows;
     for (Index i = 0; i < x.rows(); ++i) {
@@ -163,7 +163,7 @@ class GramRows {
   [[nodiscard]] Index block_of(Index row) const { return row / block_; }
   /// Rows in a block: block_size() but for the last.
   [[nodiscard]] Index count(Index block) const {
-    return std::min(block_, x_.rows() - first(block));
+    return (std::min)(block_, x_.rows() - first(block));
   }
   /// The rows of a block less m as the B of gemm_packed().
   [[nodiscard]] const T* panel(Index block) const {
@@ -255,7 +255,7 @@ class GramRows {
     const Index n = count(b);
     tiny_[b] = false;
     for (Index r = 0; r < block_; ++r) {
-      const Index i = std::min(r, n - 1);
+      const Index i = (std::min)(r, n - 1);
       const Point<T> x = x_.row(first(b) + i);
       const double n_x = detail::row_norm2<T>(x);
       RowNorms norms{units_ ? 1 : n_x, n_x};
@@ -281,9 +281,9 @@ class GramRows {
     const Index n = rows.rows(), d = rows.cols();
     for (Index k0 = 0; k0 < d; k0 += 16)
       for (Index r = 0; r < block_; ++r) {
-        const T* const x = rows.row(std::min(r, n - 1)).data();
+        const T* const x = rows.row((std::min)(r, n - 1)).data();
         T* const column = panel + r / width * width * d + r % width;
-        for (Index k = k0; k < std::min(k0 + 16, d); ++k) column[k * width] = x[k];
+        for (Index k = k0; k < (std::min)(k0 + 16, d); ++k) column[k * width] = x[k];
       }
   }
 
@@ -312,7 +312,7 @@ const typename S::Scalar* centre_of(BatchIn<typename S::Scalar> x,
     const double* const scale_x = GramRows<S>::scales(x, ws);
     const double* const scale_y = one ? scale_x : GramRows<S>::scales(y, ws);
     parallel_for((d + strip - 1) / strip, [&](Index s) {
-      const Index k0 = s * strip, count = std::min(strip, d - k0);
+      const Index k0 = s * strip, count = (std::min)(strip, d - k0);
       double sum[strip] = {};
       const auto add = [&](BatchIn<T> z, const double* scale) {
         for (Index i = 0; i < z.rows(); ++i) {

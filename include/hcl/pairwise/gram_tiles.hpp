@@ -48,8 +48,8 @@ class GramTiles {
     weights_ = ws.take<T>(threads * tile);
     chords_ = ws.take<T>(threads * tile * chords);
     lists_ = ws.take<std::uint16_t>(threads * tile);
-    listed_ = ws.take<Listed>(std::size_t(schedule_.slots()));
-    std::fill_n(listed_, schedule_.slots(), Listed{});
+    listed_ = ws.take<Listed>(std::size_t(schedule_.slot_count()));
+    std::fill_n(listed_, schedule_.slot_count(), Listed{});
     sums_ = ws.take<TileSums>(std::size_t(schedule_.pairs_in_round(0) + x.blocks()));
     row_x_ = ws.take<RowSums>(std::size_t(x.padded_rows()));
     row_y_ = self_ ? row_x_ : ws.take<RowSums>(std::size_t(y.padded_rows()));
@@ -65,8 +65,9 @@ class GramTiles {
       if (!self_) by_row_y_.keep(ws);
       const std::size_t bytes = tile * chords * sizeof(T);
       const std::size_t rows = x.panel_bytes() + (self_ ? 0 : y.panel_bytes());
-      const std::size_t spent = std::min(ws.tile_bytes(), ws.taken() - rows);
-      kept_ = std::min(schedule_.slots(), Index((ws.tile_bytes() - spent) / bytes));
+      const std::size_t spent = (std::min)(ws.tile_bytes(), ws.taken() - rows);
+      kept_ =
+          (std::min)(schedule_.slot_count(), Index((ws.tile_bytes() - spent) / bytes));
       cache_ = ws.take<T>(std::size_t(kept_) * tile * chords);
     }
   }
@@ -120,7 +121,7 @@ class GramTiles {
   /// Pairs that were evaluated from their rows, after forward().
   [[nodiscard]] Index reevaluated() const {
     Index sum = 0;
-    for (Index k = 0; k < schedule_.slots(); ++k) sum += listed_[k].count;
+    for (Index k = 0; k < schedule_.slot_count(); ++k) sum += listed_[k].count;
     return sum;
   }
 

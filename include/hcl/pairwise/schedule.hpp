@@ -24,20 +24,20 @@ class Schedule {
   /// All pairs of n blocks against m others: rotations.
   static Schedule cross(Index n, Index m) { return {n, m, false}; }
 
-  [[nodiscard]] Index rounds() const { return self_ ? n_ : std::max(n_, m_); }
+  [[nodiscard]] Index rounds() const { return self_ ? n_ : (std::max)(n_, m_); }
   [[nodiscard]] Index pairs_in_round(Index r) const {
-    if (!self_) return std::min(n_, m_);
+    if (!self_) return (std::min)(n_, m_);
     return last_of_even(r) ? n_ : even() / 2;
   }
   /// Upper bound of slot() + 1.
-  [[nodiscard]] Index slots() const { return self_ ? n_ * (n_ + 1) / 2 : n_ * m_; }
+  [[nodiscard]] Index slot_count() const { return self_ ? n_ * (n_ + 1) / 2 : n_ * m_; }
   /// Running number of pair p of round r.
   [[nodiscard]] Index slot(Index r, Index p) const { return r * pairs_in_round(0) + p; }
 
   [[nodiscard]] Pair pair(Index r, Index p) const {
     if (!self_) {
-      const Index small = p, large = (p + r) % std::max(n_, m_);
-      return n_ <= m_ ? Pair{small, large} : Pair{large, small};
+      const Index fewer = p, more = (p + r) % (std::max)(n_, m_);
+      return n_ <= m_ ? Pair{fewer, more} : Pair{more, fewer};
     }
     if (last_of_even(r)) return {p, p};
     // The last block stands still, the others walk around the circle; of an odd number
@@ -45,7 +45,7 @@ class Schedule {
     const Index circle = even() - 1;
     if (p == 0) return {r, circle < n_ ? circle : r};
     const Index a = (r + p) % circle, b = (r - p + circle) % circle;
-    return {std::min(a, b), std::max(a, b)};
+    return {(std::min)(a, b), (std::max)(a, b)};
   }
 
  private:

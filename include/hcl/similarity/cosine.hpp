@@ -38,7 +38,7 @@ class Cosine : public detail::MetricChord<Sphere<typename M::Scalar>> {
                  double n) const {
     detail::check_metric_row(metric_, where, arg, row, x, n);
     expect(n > 0, where, ": ", arg, " row ", row, " is zero and has no direction");
-    expect(n >= double(std::numeric_limits<Scalar>::min()), where, ": ", arg, " row ",
+    expect(n >= double((std::numeric_limits<Scalar>::min)()), where, ": ", arg, " row ",
            row, ": |x|^2 = ", n, " is too small for the scalar type");
   }
 

@@ -79,7 +79,7 @@ class WeightedSum {
   [[nodiscard]] double largest(double na, double nb) const
       requires(BoundedSimilarity<S1>&& BoundedSimilarity<S2>) {
     const auto part = [](Scalar weight, double s) {
-      return std::abs(static_cast<double>(weight)) * std::max(s, 1.0);
+      return std::abs(static_cast<double>(weight)) * (std::max)(s, 1.0);
     };
     return part(p_, s1_.largest(na, nb)) + part(q_, s2_.largest(na, nb));
   }

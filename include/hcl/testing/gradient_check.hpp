@@ -45,7 +45,7 @@ template <class F>
   Report r;
   double error2 = 0, norm2 = 0, worst = -1;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const double at = x[i], h = step * std::max(0.1, std::abs(at));
+    const double at = x[i], h = step * (std::max)(0.1, std::abs(at));
     const auto slope = [&](double e) {
       x[i] = at + e;
       const double up = double(f());
@@ -66,7 +66,7 @@ template <class F>
     }
   }
   // A gradient that is 0 everywhere is held to the rounding of the differences.
-  r.error = std::sqrt(error2) / std::max(std::sqrt(norm2), 1e-5);
+  r.error = std::sqrt(error2) / (std::max)(std::sqrt(norm2), 1e-5);
   if (!is_finite(r.error)) r.error = std::numeric_limits<double>::infinity();
   r.ok = r.error <= tolerance;
   return r;

@@ -25,7 +25,7 @@ class Worst {
   /// Error of `got` against `expected`, relative to max(scale, |expected|).
   void compare(const char* law, Index i, Index j, double got, double expected,
                double scale = 1) {
-    double e = std::abs(got - expected) / std::max(scale, std::abs(expected));
+    double e = std::abs(got - expected) / (std::max)(scale, std::abs(expected));
     if (!is_finite(e)) e = std::numeric_limits<double>::infinity();
     if (e <= report_.error) return;
     report_.error = e;
@@ -62,11 +62,11 @@ template <Metric M>
     w.compare("dist(x,x) = 0", i, i, d(i, i), 0);
     for (Index j = 0; j < points.rows(); ++j) {
       const double ij = d(i, j);
-      w.compare("dist >= 0", i, j, std::min(ij, 0.0), 0);
+      w.compare("dist >= 0", i, j, (std::min)(ij, 0.0), 0);
       w.compare("dist(x,y) = dist(y,x)", i, j, ij, d(j, i));
       for (Index k = 0; k < points.rows(); ++k) {
         const double way = d(i, k) + d(k, j);
-        w.compare("dist(x,z) <= dist(x,y) + dist(y,z)", i, j, std::max(ij, way), way);
+        w.compare("dist(x,z) <= dist(x,y) + dist(y,z)", i, j, (std::max)(ij, way), way);
       }
     }
   }
@@ -90,14 +90,14 @@ template <Manifold M>
     fill(Grad<T>(out));
     return out;
   };
-  const auto far = [](double a) { return 1 + std::abs(a); };
+  const auto scale_of = [](double a) { return 1 + std::abs(a); };
   for (Index i = 0; i < points.rows(); ++i) {
     const Point<T> x = points.row(i);
     w.compare("points are on the manifold", i, i, m.is_on_manifold(x) ? 0 : 1, 0);
     const Vector v0 = make([&](Grad<T> o) { m.logmap0(x, o); });
     const Vector x0 = make([&](Grad<T> o) { m.expmap0(v0, o); });
     w.compare("expmap0(logmap0(x)) = x", i, i, double(m.dist(x0, x)), 0,
-              far(double(m.dist0(x))));
+              scale_of(double(m.dist0(x))));
     w.compare("dist0(expmap0(v)) = origin_scale |v|", i, i,
               double(m.origin_scale()) * std::sqrt(double(norm2<T>(v0))),
               double(m.dist0(x)));
@@ -110,7 +110,8 @@ template <Manifold M>
       const Vector xy = make([&](Grad<T> o) { m.logmap(x, y, o); });
       w.compare("norm(x, logmap(x,y)) = dist(x,y)", i, j, double(m.norm(x, xy)), d);
       const Vector back = make([&](Grad<T> o) { m.expmap(x, xy, o); });
-      w.compare("expmap(x, logmap(x,y)) = y", i, j, double(m.dist(back, y)), 0, far(d));
+      w.compare("expmap(x, logmap(x,y)) = y", i, j, double(m.dist(back, y)), 0,
+                scale_of(d));
       // Tangent vectors u, v at x, their transports at y.
       const Vector u = make([&](Grad<T> o) { m.project_tangent(x, vectors.row(i), o); });
       const Vector v = make([&](Grad<T> o) { m.project_tangent(x, vectors.row(j), o); });
@@ -124,7 +125,7 @@ template <Manifold M>
         w.compare("project_tangent is idempotent", i, j, double(uu[k]), double(u[k]));
         // In coordinates, relative to the vector's longest one.
         double top = 1;
-        for (const T& e : yx) top = std::max(top, std::abs(double(e)));
+        for (const T& e : yx) top = (std::max)(top, std::abs(double(e)));
         w.compare("transport of logmap(x,y) = -logmap(y,x)", i, j, double(pxy[k]),
                   -double(yx[k]), top);
       }
@@ -137,7 +138,7 @@ template <Manifold M>
                 1 + nu * double(m.norm(x, grad)));
       // The retraction is a first-order exponential: the gap over t is O(t) at a step of
       // length t.
-      const double t = 1e-3, step = t / std::max(nu, 1e-6);
+      const double t = 1e-3, step = t / (std::max)(nu, 1e-6);
       const Vector tu = make([&](Grad<T> o) {
         for (std::size_t k = 0; k < u.size(); ++k) o[k] = T(step) * u[k];
       });
@@ -214,7 +215,7 @@ auto gram_pair(const M& m, Point<double> x, Point<double> y, Point<double> centr
   const double q = m.gram_chord(g, a.data(), b.data());
   if (m.gram_margin(q, a.data(), b.data()) > 0)
     w.compare("gram_chord = chord", i, j, m.dist_at(q, a.data(), b.data()).d,
-              m.dist(x, y), std::numeric_limits<double>::min());
+              m.dist(x, y), (std::numeric_limits<double>::min)());
   return std::pair(a, b);
 }
 
@@ -242,7 +243,7 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
                   m.dist_at(m.diff_chord(diff2<double>(x, y), a.data(), b.data()),
                             a.data(), b.data())
                       .d,
-                  m.dist(x, y), std::numeric_limits<double>::min());
+                  m.dist(x, y), (std::numeric_limits<double>::min)());
       const GramDist<double> d = m.dist_at(q, a.data(), b.data());
       w.compare("dist_at = dist", i, j, d.d, m.dist(x, y), 0.01);
       const double factor = -2.5;
@@ -251,7 +252,7 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
       const double one[] = {d.d, d.dd2, d.dna, d.dnb, d.dc};
       for (std::size_t e = 0; e < std::size(one); ++e)
         w.compare("dist_at by k", i, j, got[e], factor * one[e],
-                  std::numeric_limits<double>::min());
+                  (std::numeric_limits<double>::min)());
       if (q == 0)
         for (const double slope : {d.dd2, d.dna, d.dnb, d.dc})
           w.compare("derivatives 0 at q = 0", i, j, slope, 0);
@@ -272,9 +273,9 @@ double > [[nodiscard]] Report check_gram_laws(const M& m, BatchIn<double> points
         w.compare("radial = <y, own y - x>", i, j, along[1], own_y - xy, own_y + scale);
       }
       if (!(m.diff_margin(q, a.data(), b.data()) > 0)) continue;
-      const double least = std::numeric_limits<double>::min();  // x = y: exactly 0
-      const double nx = std::max(std::sqrt(norm2<double>(gx)), least);
-      const double ny = std::max(std::sqrt(norm2<double>(gy)), least);
+      const double least = (std::numeric_limits<double>::min)();  // x = y: exactly 0
+      const double nx = (std::max)(std::sqrt(norm2<double>(gx)), least);
+      const double ny = (std::max)(std::sqrt(norm2<double>(gy)), least);
       for (std::size_t k = 0; k < dim; ++k) {
         const double u = 2 * d.dd2 * (x[k] - y[k]);
         w.compare("2 dd2 (x-y) + 2 dna x = dd/dx", i, j, u + 2 * d.dna * x[k], gx[k], nx);
