@@ -8,10 +8,10 @@
 // lineage: features of length around 2.3 clipped at 2.3, expmap0, c = 0.1, temperature
 // 0.2, two views at cosine 0.9.
 #include <benchmark/benchmark.h>
-#include <Eigen/Core>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <Eigen/Core>
 #include <fstream>
 #include <random>
 #include <string>

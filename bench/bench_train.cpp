@@ -12,9 +12,9 @@
 // counters "augmentation" and "loss" are shares of the step; the loss is clip, expmap0,
 // NT-Xent and all their backward.
 #include <benchmark/benchmark.h>
-#include <Eigen/Core>
 #include <sys/resource.h>
 
+#include <Eigen/Core>
 #include <string>
 
 #include "cnn/augment.hpp"
