@@ -3,6 +3,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <optional>
 
 #include "evaluate.hpp"
 
@@ -11,14 +12,17 @@ namespace cifar {
 struct Attack {
   float epsilon = 8.0F / 255;
   Index steps = 20;
-  float step_size = 2.0F / 255;
-  bool fgsm = false;  ///< one step of length epsilon in place of PGD
+  std::optional<float> step_size{};  ///< 2.5 epsilon/steps where not given
+  bool fgsm = false;                 ///< one step of length epsilon in place of PGD
 };
 
 struct AttackCounts {
   long zero = 0, nonfinite = 0;
+  double step_size = 0;  ///< of the last attack
+  bool crosses = true;   ///< the steps of each cross its ball
   AttackCounts& operator+=(const AttackCounts& o) {
     zero += o.zero, nonfinite += o.nonfinite;
+    step_size = o.step_size, crosses = crosses && o.crosses;
     return *this;
   }
 };
@@ -37,27 +41,31 @@ struct Classifier {
                       std::span<std::uint8_t> broken) const {
     const Index classes = probe != nullptr ? probe->weight.rows() : model.outputs();
     const Index d = model.features();
-    Matrix logits(n, classes), g(n, classes), gf(n, d);
+    Matrix logits, g, gf;
     const auto objective = [&](hcl::BatchIn<float> in, hcl::BatchOut<float> gx,
-                               std::span<float> loss, std::span<std::uint8_t> hit) {
+                               std::span<float> loss, std::span<std::uint8_t> hit,
+                               std::span<const Index> rows) {
+      const Index m = in.rows();  // images that are still right
+      g.resize(m, classes);
       if (probe != nullptr) {
-        const float* const f = model.encode(in.data(), n, cnn::Mode::frozen);
-        logits = probe->logits(Eigen::Map<const Matrix>(f, n, d));
+        const float* const f = model.encode(in.data(), m, cnn::Mode::frozen);
+        logits = probe->logits(Eigen::Map<const Matrix>(f, m, d));
       } else {
-        const float* const y = model.forward(in.data(), n, cnn::Mode::frozen);
-        std::copy_n(y, n * classes, logits.data());
+        const float* const y = model.forward(in.data(), m, cnn::Mode::frozen);
+        logits = Eigen::Map<const Matrix>(y, m, classes);
       }
-      cnn::cross_entropy(n, classes, logits.data(), labels, 0, loss.data(), g.data());
-      g *= float(n);  // the gradient of each row's own loss: small ones would lose digits
+      for (Index i = 0; i < m; ++i) {  // each row's own loss, whatever the others
+        const auto k = std::size_t(i), at = std::size_t(rows[k]);
+        cnn::cross_entropy(1, classes, logits.row(i).data(), labels.subspan(at, 1), 0,
+                           &loss[k], g.row(i).data());
+        hit[k] = largest(logits.row(i).data(), classes) != labels[at];
+      }
       if (probe != nullptr) {
         gf.noalias() = g * probe->weight;
-        model.backward_features(gf.data(), gx.data(), n, false);
+        model.backward_features(gf.data(), gx.data(), m, false);
       } else {
-        model.backward(g.data(), gx.data(), n, false);
+        model.backward(g.data(), gx.data(), m, false);
       }
-      for (Index i = 0; i < n; ++i)
-        hit[std::size_t(i)] =
-            largest(logits.data() + i * classes, classes) != labels[std::size_t(i)];
     };
     std::vector<std::uint8_t> now(std::size_t(n), 0);
     const hcl::Threat<float> threat{.epsilon = a.epsilon};
@@ -68,7 +76,8 @@ struct Classifier {
                                : hcl::pgd(objective, threat, options, images, now);
     for (std::size_t i = 0; i < broken.size(); ++i)
       broken[i] = broken[i] != 0 || now[i] != 0;
-    return {long(report.zero_gradients), long(report.nonfinite_gradients)};
+    return {long(report.zero_gradients), long(report.nonfinite_gradients),
+            report.step_size, report.crosses};
   }
 };
 

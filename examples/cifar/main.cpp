@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 
 #include "run.hpp"
 
@@ -11,7 +12,8 @@ int main(int argc, char** argv) {
   cifar::Options o;
   auto& t = o.train;
   auto& g = t.geometry;
-  double attack_step = 2, robust_epsilon = 8, robust_step = 4;
+  double robust_epsilon = 8;
+  std::optional<double> attack_step, robust_step;
   CLI::App app{
       "Contrastive learning in curved spaces on CIFAR-10/100, Fashion-MNIST, or "
       "generated images"};
@@ -69,7 +71,8 @@ int main(int argc, char** argv) {
     c->add_flag("--robust", t.robust, "train on attacked images");
     c->add_option("--robust-epsilon", robust_epsilon, "of that attack, in 1/255");
     c->add_option("--robust-steps", t.attack.steps);
-    c->add_option("--robust-step-size", robust_step, "in 1/255");
+    c->add_option("--robust-step-size", robust_step,
+                  "in 1/255; 2.5 epsilon/steps where not given");
     c->add_option("--save-every", o.save_every, "steps, 0 for the end of each epoch");
   }
   for (auto* c : {main, probe}) {
@@ -79,13 +82,14 @@ int main(int argc, char** argv) {
   for (auto* c : {main, attack}) {
     c->add_option("--epsilons", o.epsilons, "in 1/255");
     c->add_option("--steps", o.attack.steps, "of PGD");
-    c->add_option("--step-size", attack_step, "in 1/255");
+    c->add_option("--step-size", attack_step,
+                  "in 1/255; 2.5 epsilon/steps of each epsilon where not given");
     c->add_option("--attacked", o.attacked, "test images that are attacked");
   }
   CLI11_PARSE(app, argc, argv);
-  o.attack.step_size = float(attack_step / 255);
-  t.attack.epsilon = float(robust_epsilon / 255),
-  t.attack.step_size = float(robust_step / 255);
+  if (attack_step) o.attack.step_size = float(*attack_step / 255);
+  t.attack.epsilon = float(robust_epsilon / 255);
+  if (robust_step) t.attack.step_size = float(*robust_step / 255);
   for (const int signal : {SIGINT, SIGTERM})
     std::signal(signal, [](int) { cifar::interrupted = 1; });
   try {

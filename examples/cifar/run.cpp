@@ -57,7 +57,8 @@ nlohmann::json describe(const Options& o) {
           {"robust", t.robust},
           {"robust_epsilon", t.attack.epsilon},
           {"robust_steps", t.attack.steps},
-          {"robust_step_size", t.attack.step_size},
+          {"robust_step_size",
+           t.attack.step_size ? nlohmann::json(*t.attack.step_size) : nlohmann::json()},
           {"seed", t.seed},
           {"train_images", o.limit_train}};
 }
@@ -331,12 +332,15 @@ void attack(const Options& o, const cnn::Split& data) {
                     {"fgsm", fgsm},
                     {"pgd", pgd},
                     {"pgd_steps", a.steps},
+                    {"pgd_step_255", 255 * counts.step_size},
+                    {"steps_cross", counts.crosses},
                     {"zero_gradients", counts.zero},
                     {"nonfinite_gradients", counts.nonfinite}});
     std::printf(
         "attack: epsilon %g/255: FGSM %.2f %%, PGD-%td %.2f %% (%ld zero, %ld non-finite "
-        "gradients)\n",
-        e, 100 * fgsm, a.steps, 100 * pgd, counts.zero, counts.nonfinite);
+        "gradients)%s\n",
+        e, 100 * fgsm, a.steps, 100 * pgd, counts.zero, counts.nonfinite,
+        counts.crosses ? "" : ": no robust accuracy, the steps cannot cross the ball");
     std::fflush(stdout);
     bar.show(long(test.size() * Index(rows.size())));
   }

@@ -24,7 +24,7 @@ struct Options {
   bool views = false;    ///< test also by the mean over moved and mirrored views
   Index save_every = 0;  ///< steps; 0: at the end of each epoch
   Index probe_epochs = 20, knn = 20;
-  Attack attack{.steps = 20, .step_size = 2.0F / 255};
+  Attack attack;
   std::vector<double> epsilons{0, 1, 2, 4, 8};  ///< in 1/255
   Index attacked = 1000;                        ///< test images
 };

@@ -33,7 +33,7 @@ struct TrainOptions {
   /// crop for cross-entropy, else simclr.
   std::string augment = "auto";
   bool robust = false;
-  Attack attack{.steps = 3, .step_size = 4.0F / 255};
+  Attack attack{.steps = 3};
   std::uint64_t seed = 1;
 };
 

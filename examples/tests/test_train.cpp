@@ -163,6 +163,16 @@ TEST_CASE("the commands: results, epsilon 0 is the clean accuracy, resuming, ref
             cifar::accuracy(cifar::encode_all(trained.model, some, true), some.labels)));
   CHECK(r["attack"][1]["pgd"] <= r["attack"][0]["pgd"]);
   CHECK(r["attack"][2]["pgd"] <= r["attack"][1]["pgd"]);
+  // Steps follow each epsilon of the list unless one is named, which may be too short.
+  CHECK(r["attack"][1]["pgd_step_255"].get<double>() == doctest::Approx(2.5 * 2 / 3));
+  CHECK(r["attack"][2]["pgd_step_255"].get<double>() == doctest::Approx(2.5 * 8 / 3));
+  CHECK(r["attack"][2]["steps_cross"] == true);
+  o.attack.step_size = 2.0F / 255;
+  cifar::attack(o, data);
+  const auto named = cifar::results(o);
+  CHECK(named["attack"][1]["pgd_step_255"].get<double>() == doctest::Approx(2));
+  CHECK(named["attack"][1]["steps_cross"] == true);
+  CHECK(named["attack"][2]["steps_cross"] == false);
 
   // The finished run has nothing left to do; other options are refused.
   cifar::train(o, data);

@@ -1,6 +1,7 @@
 // The loss w.(x - start) and the most that an attack can gain on it in ball and box.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 #include <vector>
