@@ -63,8 +63,11 @@ AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& optio
 
   ws.ensure(n, d);
   const BatchOut<T> best(ws.best.data(), n, d);
-  const auto copy_rows = [n](BatchIn<T> from, BatchOut<T> to) {
-    for (Index i = 0; i < n; ++i) std::ranges::copy(from.row(i), to.row(i).begin());
+  const auto copy_row = [](Point<T> from, Grad<T> to) {
+    std::copy(from.begin(), from.end(), to.begin());
+  };
+  const auto copy_rows = [n, copy_row](BatchIn<T> from, BatchOut<T> to) {
+    for (Index i = 0; i < n; ++i) copy_row(from.row(i), to.row(i));
   };
   copy_rows(x, best);
   std::fill_n(ws.broken.begin(), n, std::uint8_t{0});
@@ -83,7 +86,7 @@ AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& optio
     const BatchOut<T> y = now(), g = grad();
     const std::span<T> loss(ws.loss.data(), size);
     const std::span<std::uint8_t> hit(ws.hit.data(), size);
-    std::ranges::fill(hit, std::uint8_t{0});
+    std::fill(hit.begin(), hit.end(), std::uint8_t{0});
     if constexpr (takes_any)
       f(BatchIn<T>(y), g, loss, hit, std::span<const Index>(ws.rows.data(), size));
     else if constexpr (detail::GivesLossAndBroken<F, T>)
@@ -110,13 +113,13 @@ AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& optio
       if (hit[k] != 0 && ws.broken[i] == 0) ws.broken[i] = 1, --whole;
       if (take) {
         ws.best_loss[i] = loss[k];
-        std::ranges::copy(y.row(Index(k)), best.row(Index(i)).begin());
+        copy_row(y.row(Index(k)), best.row(Index(i)));
       }
       if (takes_any && options.keep == Keep::row && ws.broken[i] != 0) continue;
       if (kept < Index(k)) {  // the rows that are left move to the front
         ws.rows[static_cast<std::size_t>(kept)] = Index(i);
-        std::ranges::copy(y.row(Index(k)), y.row(kept).begin());
-        std::ranges::copy(g.row(Index(k)), g.row(kept).begin());
+        copy_row(y.row(Index(k)), y.row(kept));
+        copy_row(g.row(Index(k)), g.row(kept));
       }
       ++kept;
     }
@@ -124,8 +127,7 @@ AttackReport pgd(const F& f, const Threat<T>& threat, const PgdOptions<T>& optio
   };
   const auto done = [&] { return options.keep == Keep::row && whole == 0; };
   for (Index r = 0; r < options.restarts && !done(); ++r) {
-    for (Index k = 0; k < count; ++k)
-      std::ranges::copy(x.row(row_of(k)), now().row(k).begin());
+    for (Index k = 0; k < count; ++k) copy_row(x.row(row_of(k)), now().row(k));
     if (r == 0) look();
     if (threat.epsilon == T(0)) break;
     if ((r > 0 || options.random_start) && !done()) {

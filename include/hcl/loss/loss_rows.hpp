@@ -21,7 +21,10 @@ namespace detail {
 
 template <class T>
 void set_zero(BatchOut<T> g) {
-  parallel_for(g.rows(), [&](Index i) { std::ranges::fill(g.row(i), T(0)); });
+  parallel_for(g.rows(), [&](Index i) {
+    const auto row = g.row(i);
+    std::fill(row.begin(), row.end(), T(0));
+  });
 }
 
 /// The rows of a batch that take part in a loss: all, or copies of those that are not
@@ -49,7 +52,7 @@ class LossRows {
     at_ = ws.take<Index>(static_cast<std::size_t>(n));
     if (gradients) gradient_ = ws.take<T>(size);
     for (Index k = 0, i = 0; k < all_.rows(); ++k)
-      if (has(k)) std::ranges::copy(all_.row(k), x + i * d), at_[i++] = k;
+      if (has(k)) std::copy_n(all_.row(k).data(), d, x + i * d), at_[i++] = k;
     rows_ = BatchIn<T>(x, n, d);
   }
 
@@ -95,7 +98,7 @@ class LossRows {
     if (!at_) return;
     set_zero(g);
     for (Index i = 0; i < sum.rows(); ++i)
-      std::ranges::copy(sum.row(i), g.row(at_[i]).begin());
+      std::copy_n(sum.row(i).data(), sum.cols(), g.row(at_[i]).data());
   }
 
  private:

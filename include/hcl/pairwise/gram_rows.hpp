@@ -51,7 +51,7 @@ namespace detail {
 /// Whether every coordinate is 0.
 template <class T>
 bool is_zero_row(Point<T> x) {
-  return std::ranges::all_of(x, [](const T& e) { return e == T(0); });
+  return std::all_of(x.begin(), x.end(), [](const T& e) { return e == T(0); });
 }
 
 /// |x|^2 of a row, of whose digits a double holds all that count.
