@@ -330,13 +330,9 @@ class GramChords {
   };
 
   /// Whether products reach any of the pairs that gram_margin sent to their rows.
-  static constexpr bool reaches = [] {
-    if constexpr (sizeof(T) < sizeof(double)) return requires {
-        requires bool(S::reaches);
-      };
-    else
-      return false;
-  }();
+  static constexpr bool reaches = tiled && sizeof(T) < sizeof(double) && requires {
+    requires bool(S::reaches);
+  };
   /// The list of fill(), with the lanes whose chords are too small.
   void note_again(const Tile<T>& t, const T* q, List& list) const {
     const auto rows = x_.numbers(t.i0), columns = y_.numbers(t.j0);
