@@ -47,12 +47,15 @@ class Cosine : public detail::MetricChord<Sphere<typename M::Scalar>> {
     return Cosine<decltype(metric_.wide())>{metric_.wide()};
   }
   /// Neither s nor its derivative by Q is steep at Q = 0, so a value has its digits from
-  /// any Q, and a gradient as far as products reach.
+  /// any Q, as long as the rows' lengths are not far apart, and a gradient as far as
+  /// products reach.
   template <class V>
   [[nodiscard]] HCL_INLINE V gram_margin(const V* q, const V* a, const V* b) const {
     constexpr bool narrow = sizeof(Scalar) < sizeof(double);
-    return Chord::metric().gram_margin(V(V(narrow ? gram_reach<Scalar> : Scalar(1)) * *q),
-                                       a, b);
+    const V rounded = (a[0] + b[0]) * (a[4] * b[4]);
+    return vmin(Chord::metric().gram_margin(
+                    V(V(narrow ? gram_reach<Scalar> : Scalar(1)) * *q), a, b),
+                V(V(Scalar(6)) - rounded));
   }
   template <class V>
   [[nodiscard]] HCL_INLINE GramLogit<V> logit_at(const V* q, const V* a, const V* b,
