@@ -108,9 +108,8 @@ HCL_INLINE void each_coordinate(std::size_t n, const F& f) {
     using V = Pack<double>;
     constexpr std::size_t width = std::size_t(lanes<double>);
     for (; n - k >= width; k += width) f(Coordinates<V>{k});
-    // By its count: so a compiler sees that it is short.
-    for (std::size_t left = (n - k) % width; left > 0; --left, ++k)
-      f(Coordinates<double>{k});
+    // Counted as well: so a compiler sees that what is left is short.
+    for (std::size_t l = 0; l + 1 < width && k < n; ++l, ++k) f(Coordinates<double>{k});
   } else {
     for (; k < n; ++k) f(Coordinates<Wide<T>>{k});
   }
