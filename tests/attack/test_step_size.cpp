@@ -19,11 +19,12 @@ TEST_CASE_TEMPLATE("a linear loss reaches its optimum in any ball, by default", 
   std::vector<T> x(std::size_t(n * d)), w(static_cast<std::size_t>(d));
   for (T& v : x) v = T(u(rng));
   for (T& v : w) v = T(normal(rng));
-  for (const auto& [norm, epsilon] :
+  for (const auto& [of, size] :
        {std::pair{hcl::Norm::linf, 8.0 / 255}, std::pair{hcl::Norm::linf, 0.3},
         std::pair{hcl::Norm::l2, 0.5}, std::pair{hcl::Norm::l2, 1.0},
         std::pair{hcl::Norm::l2, 3.0}}) {
-    const hcl::Threat<T> threat{.norm = norm, .epsilon = T(epsilon)};
+    const double epsilon = size;  // clang 14 captures no structured binding
+    const hcl::Threat<T> threat{.norm = of, .epsilon = T(epsilon)};
     const hcl::BatchIn<T> clean(x.data(), n, d);
     auto a = x;
     const auto report = hcl::pgd(LinearLoss<T>{w, clean}, threat, {},

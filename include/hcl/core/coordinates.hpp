@@ -224,18 +224,19 @@ template <class T>
 /// |x|^2 of the point of n coordinates x_k = at(k) in T: the bits that dot_sum gives.
 template <class T, class At>
 [[nodiscard]] Sum<T> norm2_of(std::size_t n, const At& at) {
-  return sum_of<Sum<T>>(n, [&]<class V>(const V& s, std::size_t k) {
-    if constexpr (std::same_as<V, Sum<T>>) {
-      const V u(at(k));
-      return add_product(s, u, u);
-    } else {
+  if constexpr (std::same_as<Sum<T>, double>)
+    return sum_of<double>(n, [&]<class V>(const V& s, std::size_t k) {
       double wide[std::size_t(width_of<V>)];
       for (std::size_t l = 0; l < std::size_t(width_of<V>); ++l)
         wide[l] = double(at(k + l));
       const V u = vload<V>(wide);
       return add_product(s, u, u);
-    }
-  });
+    });
+  else
+    return sum_of<Sum<T>>(n, [&](const Sum<T>& s, std::size_t k) {
+      const Sum<T> u(at(k));
+      return add_product(s, u, u);
+    });
 }
 template <class S, class T>
 [[nodiscard]] S diff2_in(Point<T> x, Point<T> y) {
