@@ -293,6 +293,30 @@ TEST_CASE("equal logits keep the logarithm of their number, however large") {
     }
 }
 
+namespace {
+/// A stranger's distance whose chords of (x, y) and (y, x) differ by rounding.
+struct Lopsided : hcl::Euclidean<float> {
+  template <class V>
+  V gram_chord(const V& g, const V* a, const V* b) const {
+    const V q = hcl::Euclidean<float>::gram_chord(g, a, b);
+    return hcl::vselect(a[0] < b[0], V(q * V(1 + 0x1p-22f)), q);
+  }
+};
+}  // namespace
+
+TEST_CASE("a pair has one logit in both of its rows' sums") {
+  for (const double size : {1.0, 1e6, 1e9}) {
+    CAPTURE(size);
+    const Matrix<float> x = (size * random_rows<double>(40, 3, 1.0, 11)).cast<float>();
+    Matrix<float> g(40, 3), h(40, 3);
+    const auto want =
+        hcl::NtXent{hcl::NegDist2{hcl::Euclidean<float>{}}, 1.0f}.value_and_grad(x, g);
+    const auto got = hcl::NtXent{hcl::NegDist2{Lopsided{}}, 1.0f}.value_and_grad(x, h);
+    CHECK(got.value == doctest::Approx(double(want.value)).epsilon(1e-5));
+    CHECK(off(h.cast<double>(), g.cast<double>()) <= 1e-5);
+  }
+}
+
 TEST_CASE("logits that the scalar cannot hold are refused before any gradient") {
   Matrix<float> x(4, 2), g(4, 2), h(4, 2);
   x << 1, 0, 0, 2, -3, 1, 2, -2;

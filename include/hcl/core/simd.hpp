@@ -217,7 +217,15 @@ HCL_INLINE V vselect(const typename V::batch_bool_type& m, const V& x, const V& 
 }
 template <XsimdBatch V>
 HCL_INLINE V vfma(const V& a, const V& b, const V& c) {
+#if defined(__AVX512F__)
+  // xsimd leaves it to the compiler to fuse, and clang and -O1 do not.
+  if constexpr (std::same_as<typename V::value_type, float>)
+    return V(_mm512_fmadd_ps(a, b, c));
+  else
+    return V(_mm512_fmadd_pd(a, b, c));
+#else
   return xsimd::fma(a, b, c);
+#endif
 }
 template <XsimdBatch V>
 HCL_INLINE void vhold([[maybe_unused]] V& x) {

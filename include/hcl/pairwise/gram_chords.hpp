@@ -159,10 +159,7 @@ class GramChords {
         }
       }
       if (x_.tiny(bi) && y_.tiny(bj)) note_again(t, q, list);
-      if (t.diagonal)  // of no use, but read: no square root of a negative rounding error
-        for (Index i = 0; i < t.rows; ++i)
-          for (std::size_t k = 0; k < chords; ++k)
-            q[Index(k) * tile_area + i * (tile_size + 1)] = T(0);
+      if (t.diagonal) mirror(t.rows, q);
       chords_of_rows(t, q, list, thread);
     } else {
       note_all(t, list);
@@ -333,6 +330,16 @@ class GramChords {
   static constexpr bool reaches = tiled && sizeof(T) < sizeof(double) && requires {
     requires bool(S::reaches);
   };
+  /// A pair has one chord on both sides of the diagonal, whatever order the compiler has
+  /// rounded its products in: of large logits the last digit decides. The diagonal itself
+  /// is of no use, but read: no square root of a negative rounding error.
+  static void mirror(Index rows, T* q) {
+    for (std::size_t k = 0; k < chords; ++k, q += tile_area)
+      for (Index i = 0; i < rows; ++i) {
+        for (Index j = 0; j < i; ++j) q[i * tile_size + j] = q[j * tile_size + i];
+        q[i * tile_size + i] = T(0);
+      }
+  }
   /// The list of fill(), with the lanes whose chords are too small.
   void note_again(const Tile<T>& t, const T* q, List& list) const {
     const auto rows = x_.numbers(t.i0), columns = y_.numbers(t.j0);
