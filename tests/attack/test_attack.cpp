@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "hcl/attack/fgsm.hpp"
+#include "support/message.hpp"
 
 namespace {
+
+using support::message_of;
 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Flags = std::vector<std::uint8_t>;
@@ -67,16 +70,6 @@ Linear linear_model(hcl::Index n, hcl::Index d) {
 
 hcl::Index count(const Flags& f) {
   return std::count(f.begin(), f.end(), std::uint8_t{1});
-}
-
-template <class F>
-std::string message_of(const F& f) {
-  try {
-    f();
-  } catch (const std::invalid_argument& e) {
-    return e.what();
-  }
-  return "no exception";
 }
 
 }  // namespace

@@ -14,11 +14,14 @@
 #include "hcl/manifold/models.hpp"
 #include "hcl/pairwise/distance_matrix.hpp"
 #include "support/count_allocations.hpp"
+#include "support/message.hpp"
 #include "support/naive_loss.hpp"
 
 using namespace hcl_test;
 
 namespace {
+
+using support::contains, support::message_of;
 
 const hcl::NegDist<hcl::PoincareBall<float>> ball{hcl::PoincareBall<float>{0.1f}};
 
@@ -56,20 +59,6 @@ Outcome run_infonce(const Matrix<float>& x, hcl::Workspace& ws) {
   o.loss = hcl::InfoNce{ball, 0.2f, hcl::Sides::two}.value_and_grad(x, y, o.g, gy, ws);
   o.g += gy;
   return o;
-}
-
-template <class F>
-std::string message_of(const F& f) {
-  try {
-    f();
-  } catch (const std::invalid_argument& e) {
-    return e.what();
-  }
-  return "no exception";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -5,11 +5,14 @@
 
 #include <string>
 
+#include "support/message.hpp"
 #include "support/naive_loss.hpp"
 
 using namespace hcl_test;
 
 namespace {
+
+using support::contains, support::message_of;
 
 enum class Kind { nt_xent, info_nce, info_nce_two, sup_con_outside, sup_con_inside };
 
@@ -163,20 +166,6 @@ void check(const Make& make, double size, std::initializer_list<Kind> kinds,
 constexpr std::initializer_list<Kind> every_kind = {
     Kind::nt_xent, Kind::info_nce, Kind::info_nce_two, Kind::sup_con_outside,
     Kind::sup_con_inside};
-
-template <class F>
-std::string message_of(const F& f) {
-  try {
-    f();
-  } catch (const std::invalid_argument& e) {
-    return e.what();
-  }
-  return "no exception";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "support/message.hpp"
 #include "support/naive_loss.hpp"
 
 using namespace hcl_test;
@@ -12,6 +13,8 @@ using Eigen::Index;
 using hcl::ZeroRows;
 
 namespace {
+
+using support::contains, support::message_of;
 
 template <class T>
 struct OnSphere {
@@ -58,20 +61,6 @@ void check_same(const hcl::LossGrad<T>& a, const hcl::LossGrad<T>& b) {
   CHECK(a.value == b.value);
   CHECK(a.grad_temperature == b.grad_temperature);
   CHECK(a.grad_c == b.grad_c);
-}
-
-template <class F>
-std::string message_of(const F& f) {
-  try {
-    f();
-  } catch (const std::invalid_argument& e) {
-    return e.what();
-  }
-  return "no exception";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

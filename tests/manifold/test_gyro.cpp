@@ -6,6 +6,7 @@
 
 #include "hcl/manifold/gyro_batch.hpp"
 #include "support/catalog.hpp"
+#include "support/message.hpp"
 #include "support/vjp.hpp"
 
 namespace {
@@ -385,14 +386,6 @@ TEST_CASE_TEMPLATE("rows equal points", T, float, double) {
 }
 
 TEST_CASE("bad batches are named") {
-  const auto message = [](const auto& f) -> std::string {
-    try {
-      f();
-    } catch (const std::invalid_argument& e) {
-      return e.what();
-    }
-    return "";
-  };
   const auto has = [](const std::string& text, const char* part) {
     CAPTURE(text);
     CHECK(text.find(part) != std::string::npos);
@@ -401,9 +394,9 @@ TEST_CASE("bad batches are named") {
   Rows<float> x = Rows<float>::Constant(5, 2, 0.1f), out = x, y = x;
   y(3, 1) = 0.6f;
   const Rows<float> narrow = Rows<float>::Zero(3, 1), wide = Rows<float>::Zero(3, 2);
-  has(message([&] { hcl::mobius_add(m, x, y, out); }), "mobius_add: y row 3");
-  has(message([&] { hcl::mobius_matvec(m, narrow, x, out); }), "matrix is 3 x 1");
-  has(message([&] { hcl::mobius_matvec(m, wide, x, out); }), "out is 5 x 2");
+  has(message_of([&] { hcl::mobius_add(m, x, y, out); }), "mobius_add: y row 3");
+  has(message_of([&] { hcl::mobius_matvec(m, narrow, x, out); }), "matrix is 3 x 1");
+  has(message_of([&] { hcl::mobius_matvec(m, wide, x, out); }), "out is 5 x 2");
   CHECK(out == x);
 }
 

@@ -7,20 +7,11 @@
 #include "hcl/manifold/head.hpp"
 #include "hcl/manifold/maps_batch.hpp"
 #include "support/catalog.hpp"
+#include "support/message.hpp"
 
 namespace {
 
-using support::Rows;
-
-template <class F>
-std::string message(const F& f) {
-  try {
-    f();
-  } catch (const std::invalid_argument& e) {
-    return e.what();
-  }
-  return "";
-}
+using support::message_of, support::Rows;
 
 void check_has(const std::string& text, std::initializer_list<const char*> parts) {
   CAPTURE(text);
@@ -33,9 +24,10 @@ void check_has(const std::string& text, std::initializer_list<const char*> parts
 const float nan_value = std::numeric_limits<float>::quiet_NaN();
 
 TEST_CASE("curvatures") {
-  check_has(message([] { hcl::PoincareBall<float>(-2.0f); }), {"PoincareBall", "c = -2"});
-  check_has(message([] { hcl::Lorentz<double>(0.0); }), {"Lorentz", "c = 0"});
-  check_has(message([] { hcl::Sphere<float>{nan_value}; }), {"Sphere", "nan"});
+  check_has(message_of([] { hcl::PoincareBall<float>(-2.0f); }),
+            {"PoincareBall", "c = -2"});
+  check_has(message_of([] { hcl::Lorentz<double>(0.0); }), {"Lorentz", "c = 0"});
+  check_has(message_of([] { hcl::Sphere<float>{nan_value}; }), {"Sphere", "nan"});
 }
 
 TEST_CASE("rows off the manifold") {
@@ -44,15 +36,16 @@ TEST_CASE("rows off the manifold") {
               out = Rows<float>::Constant(5, 2, 9);
   y(3, 1) = 0.6f;  // c|x|^2 = 4 (0.01 + 0.36) = 1.48
   std::vector<float> d(5, 9.0f);
-  check_has(message([&] { hcl::dist(ball, x, y, d); }),
+  check_has(message_of([&] { hcl::dist(ball, x, y, d); }),
             {"dist", "y row 3", "1.48", "outside"});
   CHECK(d == std::vector<float>(5, 9.0f));
-  check_has(message([&] { hcl::logmap0(ball, y, out); }), {"logmap0", "z row 3", "1.48"});
+  check_has(message_of([&] { hcl::logmap0(ball, y, out); }),
+            {"logmap0", "z row 3", "1.48"});
   CHECK(out == Rows<float>::Constant(5, 2, 9));
   hcl::project(ball, y, y);
-  CHECK(message([&] { hcl::dist(ball, x, y, d); }).empty());
+  CHECK(message_of([&] { hcl::dist(ball, x, y, d); }).empty());
   y.row(2).setZero();
-  check_has(message([&] { hcl::dist(hcl::Sphere<float>(0.7f), x, y, d); }),
+  check_has(message_of([&] { hcl::dist(hcl::Sphere<float>(0.7f), x, y, d); }),
             {"dist", "y row 2", "zero row"});
 }
 
@@ -63,7 +56,7 @@ TEST_CASE_TEMPLATE("vectors that are not tangent to the sphere", T, float, doubl
   v << 0, 1, 0, T(1.5707963), 0, 1;
   T gc(0);
   const auto refused = [&](const char* where, const auto& call) {
-    check_has(message(call), {where, "v row 1", "not tangent", "0.537"});
+    check_has(message_of(call), {where, "v row 1", "not tangent", "0.537"});
     CHECK(out == kept);
   };
   refused("expmap", [&] { hcl::expmap(m, x, v, out); });
@@ -82,7 +75,7 @@ TEST_CASE_TEMPLATE("vectors that are not tangent to the sphere", T, float, doubl
                       hcl::BatchOut<T>(tangents).row(i));
   }
   tangents.row(7).setZero();
-  CHECK(message([&] { hcl::expmap(m, points, tangents, to); }).empty());
+  CHECK(message_of([&] { hcl::expmap(m, points, tangents, to); }).empty());
 }
 
 TEST_CASE("numbers that are not finite") {
@@ -91,11 +84,11 @@ TEST_CASE("numbers that are not finite") {
   std::vector<float> d(70), g(70, 1.0f);
   float gc = 0;
   const hcl::Lorentz<float> m(0.7f);
-  check_has(message([&] { hcl::dist(m, x, out, d); }),
+  check_has(message_of([&] { hcl::dist(m, x, out, d); }),
             {"dist", "x row 69", "not finite", "nan"});
-  check_has(message([&] { hcl::expmap0(m, x, out); }), {"expmap0", "v row 69"});
+  check_has(message_of([&] { hcl::expmap0(m, x, out); }), {"expmap0", "v row 69"});
   Rows<float> gx = out;
-  check_has(message([&] { hcl::expmap0_vjp(m, out, x, gx, gc); }),
+  check_has(message_of([&] { hcl::expmap0_vjp(m, out, x, gx, gc); }),
             {"expmap0_vjp", "upstream gradient row 69"});
   Rows<double> far = Rows<double>::Constant(70, 2, 0.1);
   const Rows<double> points = far;
@@ -103,19 +96,20 @@ TEST_CASE("numbers that are not finite") {
   Rows<double> wide_out = far;
   const hcl::PoincareBall<double> ball(0.7);
   for (const std::string& why :
-       {message([&] { hcl::expmap0(ball, far, wide_out); }),
-        message([&] { hcl::expmap(ball, points, far, wide_out); }),
-        message([&] { hcl::parallel_transport(ball, points, points, far, wide_out); })})
+       {message_of([&] { hcl::expmap0(ball, far, wide_out); }),
+        message_of([&] { hcl::expmap(ball, points, far, wide_out); }), message_of([&] {
+          hcl::parallel_transport(ball, points, points, far, wide_out);
+        })})
     check_has(why, {"v row 3", "|v|^2 is too large"});
   const auto projected = [&](const auto& space) {
-    CHECK(message([&] { hcl::project(space, far, wide_out); }).empty());
+    CHECK(message_of([&] { hcl::project(space, far, wide_out); }).empty());
     CHECK(space.is_on_manifold(hcl::BatchIn<double>(wide_out).row(3)).ok);
   };
   projected(ball);
   projected(hcl::Lorentz<double>(0.7));
   projected(hcl::Sphere<double>(0.7));
   g[4] = nan_value;
-  check_has(message([&] { hcl::dist_vjp(m, out, out, g, gx, gx, gc); }),
+  check_has(message_of([&] { hcl::dist_vjp(m, out, out, g, gx, gx, gc); }),
             {"dist_vjp", "g row 4"});
 }
 
@@ -124,7 +118,7 @@ TEST_CASE("a gradient upon what its backward reads is refused") {
   const Rows<float> x = Rows<float>::Constant(4, 3, 0.1f);
   Rows<float> y = x, g = x, gx = x, gy = x;
   float gc = 0;
-  const auto refused = [&](const auto& f) { check_has(message(f), {"overlaps"}); };
+  const auto refused = [&](const auto& f) { check_has(message_of(f), {"overlaps"}); };
   refused([&] { hcl::expmap0_vjp(m, x, g, g, gc); });
   refused([&] { hcl::dist_vjp(m, x, y, std::vector<float>(4), gx, y, gc); });
   refused([&] { hcl::expmap_vjp(m, x, y, g, g, gy, gc); });
@@ -138,23 +132,23 @@ TEST_CASE("a gradient upon what its backward reads is refused") {
   refused([&] { hcl::normalize_rows_vjp<float>(x, g, g); });
   CHECK(y == x);
   CHECK(g == x);
-  CHECK(message([&] { hcl::logmap_vjp(m, x, y, g, gx, gx, gc); }).empty());
+  CHECK(message_of([&] { hcl::logmap_vjp(m, x, y, g, gx, gx, gc); }).empty());
 }
 
 TEST_CASE("shapes and clips") {
   const hcl::Euclidean<float> m;
   Rows<float> x = Rows<float>::Zero(4, 3), y = Rows<float>::Zero(4, 2);
   std::vector<float> d(4), shorter(3);
-  check_has(message([&] { hcl::dist(m, x, y, d); }), {"dist", "y is 4 x 2", "4 x 3"});
-  check_has(message([&] { hcl::dist(m, x, x, shorter); }), {"dist", "out has 3", "4"});
-  check_has(message([&] { hcl::clip_rows(x, -1.0f, x); }), {"clip_rows", "r = -1"});
-  check_has(message([&] { hcl::normalize_rows<float>(x, x); }),
+  check_has(message_of([&] { hcl::dist(m, x, y, d); }), {"dist", "y is 4 x 2", "4 x 3"});
+  check_has(message_of([&] { hcl::dist(m, x, x, shorter); }), {"dist", "out has 3", "4"});
+  check_has(message_of([&] { hcl::clip_rows(x, -1.0f, x); }), {"clip_rows", "r = -1"});
+  check_has(message_of([&] { hcl::normalize_rows<float>(x, x); }),
             {"normalize_rows", "v row 0", "zero"});
 }
 
 TEST_CASE("row numbers of the Gram kernel") {
   const auto of = [](const auto& m, double n) {
-    return message([&] { m.check_row("NtXent", "z", 7, n); });
+    return message_of([&] { m.check_row("NtXent", "z", 7, n); });
   };
   check_has(of(hcl::PoincareBall<float>(4.0f), 0.37),
             {"NtXent", "z row 7", "1.48", "outside"});

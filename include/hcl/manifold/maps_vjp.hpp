@@ -338,7 +338,44 @@ void parallel_transport_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> 
   const S q_c = S(0) - (dt / (two * c * sx)) * (dt / (c * sy)) / two;
   gc = T(S(gc) + both * sp / (two * h) - both * k * q / h + by_p * p_c + by_q * q_c);
 }
-/// Of v + 2 <x^ - y^, v>/|x^ + y^|^2 (x^ + y^), by the raw rows; not at antipodes.
+namespace detail {
+
+/// Of v - 2 <s, v>/|s|^2 s, s = x^ + y^, by the raw rows.
+template <class T>
+void reflection_vjp(const Directions<Sum<T>>& p, Point<T> x, Point<T> y, Point<T> v,
+                    Point<T> g, Grad<T> gx, Grad<T> gy, Grad<T> gv) {
+  using W = Wide<T>;
+  using S = Sum<T>;
+  const S length = p.together_length(x, y);
+  if (!(length > S(0))) {
+    for (std::size_t i = 0; i < x.size(); ++i) gv[i] += g[i];
+    return;
+  }
+  // e = s/|s|, and the derivative by s: 2 (2 <e,v> <e,g> e - <e,g> v - <e,v> g)/|s|.
+  const auto e = [&](std::size_t i) { return p.together(S(x[i]), S(y[i])) / length; };
+  S ev(0), eg(0);
+  for (std::size_t i = 0; i < x.size(); ++i) ev += e(i) * S(v[i]), eg += e(i) * S(g[i]);
+  const S k = S(2) * p.m / length;
+  const auto by_s = [&](std::size_t i) {
+    return k * (S(2) * ev * eg * e(i) - eg * S(v[i]) - ev * S(g[i]));
+  };
+  const auto across = [&](Point<T> of, const S& size, Grad<T> out) {
+    S radial(0);
+    for (std::size_t i = 0; i < of.size(); ++i) radial += by_s(i) * S(of[i]);
+    radial = radial / size / size;
+    for (std::size_t i = 0; i < of.size(); ++i)
+      out[i] = T(W(out[i]) + W((by_s(i) - radial * S(of[i])) / size));
+  };
+  across(x, p.a, gx);
+  across(y, p.b, gy);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    gv[i] = T(W(gv[i]) + W(g[i]) - W(S(2) * eg * e(i)));
+}
+
+}  // namespace detail
+
+/// Of v + 2 <x^ - y^, v>/|x^ + y^|^2 (x^ + y^), by the raw rows; beyond a quarter turn,
+/// as the map itself, of v - 2 <s, v>/|s|^2 s with s = x^ + y^. Not at antipodes.
 template <class T>
 void parallel_transport_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x,
                             Point<std::type_identity_t<T>> y,
@@ -349,16 +386,19 @@ void parallel_transport_vjp(const Sphere<T>& m, Point<std::type_identity_t<T>> x
                             Grad<std::type_identity_t<T>> gv,
                             std::type_identity_t<T>& gc) {
   using W = Wide<T>;
-  const W lx = detail::length<T>(x), ly = detail::length<T>(y), d2 = W(m.dist2(x, y)),
-          c0 = W(m.c());
+  using S = Sum<T>;
+  const detail::Directions<S> p(x, y);
+  if (!(p.apart2(x, y) < p.together2(x, y)))
+    return detail::reflection_vjp<T>(p, x, y, v, g, gx, gy, gv);
+  const W lx = W(p.a), ly = W(p.b), d2 = W(m.dist2(x, y)), c0 = W(m.c());
   W apart_v(0), both_g(0);  // <x^ - y^, v>, <x^ + y^, g>
   for (std::size_t i = 0; i < x.size(); ++i) {
     const W xi = W(x[i]) / lx, yi = W(y[i]) / ly;
     apart_v += (xi - yi) * W(v[i]), both_g += (xi + yi) * W(g[i]);
   }
-  const auto [p, z] = detail::variables<W>(apart_v, c0 * d2);
+  const auto [apart, z] = detail::variables<W>(apart_v, c0 * d2);
   const auto k =
-      p / (W(2) * detail::cos_of_square(z / W(4)) * detail::cos_of_square(z / W(4)));
+      apart / (W(2) * detail::cos_of_square(z / W(4)) * detail::cos_of_square(z / W(4)));
   const W by_p = both_g * k.d[0];
   // By x^ is k g + by_p v, of which x gets what is across x^; y likewise.
   const auto across = [&](Point<T> of, const W& length, const W& sign, Grad<T> out) {

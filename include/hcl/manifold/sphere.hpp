@@ -128,15 +128,20 @@ class Sphere {
     return T(dot<T>(u, v));
   }
   [[nodiscard]] T norm(Point<T>, Point<T> v) const { return T(detail::length<T>(v)); }
-  /// v - <y^,v>/(1 + cos theta) (x^ + y^), for v tangent at x and y != -x.
+  /// v - <y^,v>/(1 + cos theta) (x^ + y^), for v tangent at x and y != -x. With <x^,v> =
+  /// 0 <y^,v> is <y^ - x^, v>, which does not cancel for close points, and <x^ + y^, v>,
+  /// in which what v has along x by rounding vanishes towards the antipode.
   void parallel_transport(Point<T> x, Point<T> y, Point<T> v, Grad<T> out) const {
     const Pair p(x, y);
-    // <y^,v> as <y^ - x^, v>, which does not cancel for close points.
+    const bool close = p.diff < p.sum;
     S yv(0);
-    for (std::size_t i = 0; i < x.size(); ++i) yv += p.apart(S(x[i]), S(y[i])) * S(v[i]);
-    const S k = p.sum > S(0) ? S(S(2) * yv / (p.m * p.m * p.sum * p.sum)) : S(0);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const S xi(x[i]), yi(y[i]);
+      yv += (close ? S(-p.apart(xi, yi)) : p.together(xi, yi)) * S(v[i]);
+    }
+    const S r = p.sum > S(0) ? S(S(1) / (p.m * p.sum)) : S(0), k = S(2) * yv * r * r;
     for (std::size_t i = 0; i < x.size(); ++i)
-      out[i] = T(S(v[i]) + k * p.together(S(x[i]), S(y[i])));
+      out[i] = T(S(v[i]) - k * p.together(S(x[i]), S(y[i])));
   }
   /// g - <x^,g> x^.
   void egrad2rgrad(Point<T> x, Point<T> g, Grad<T> out) const {
@@ -153,10 +158,7 @@ class Sphere {
   /// v - <x^,v> x^.
   void project_tangent(Point<T> x, Point<T> v, Grad<T> out) const {
     const W length = detail::length<T>(x);
-    detail::combine<T>(W(1), v,
-                       detail::is_tiny<T>(length) ? W(-dot<T>(x, v) / length / length)
-                                                  : W(-dot<T>(x, v) / norm2<T>(x)),
-                       x, out);
+    detail::combine<T>(W(1), v, -dot<T>(x, v) / length / length, x, out);
   }
   /// project(x + v).
   void retract(Point<T> x, Point<T> v, Grad<T> out) const {
