@@ -79,6 +79,31 @@ TEST_CASE_TEMPLATE("corners of the sphere, rows of any length", T, float, double
   }
 }
 
+TEST_CASE_TEMPLATE("angles do not depend on lengths, however unequal", T, float, double) {
+  const hcl::Sphere<T> m{T(1)};
+  const T eps = std::numeric_limits<T>::epsilon();
+  for (const int power : {20, 40, 60, sizeof(T) == 4 ? 62 : 490})
+    for (const T angle : {T(0), T(1e-3), T(0.5), T(1.5), T(3)}) {
+      CAPTURE(power);
+      CAPTURE(angle);
+      Rows<T> x(1, 2), y(1, 2), gx = Rows<T>::Zero(1, 2), gy = gx, hx = gx, hy = gx;
+      x << 1, 0;
+      y << std::cos(angle), std::sin(angle);
+      const auto row = [](const Rows<T>& r) { return hcl::BatchIn<T>(r).row(0); };
+      const auto grad = [](Rows<T>& r) { return hcl::BatchOut<T>(r).row(0); };
+      T gc(0);
+      const T want = m.dist(row(x), row(y));
+      m.dist_vjp(row(x), row(y), 1, grad(gx), grad(gy), gc);
+      const T f = std::ldexp(T(1), power);
+      x *= f, y /= f;
+      CHECK(std::abs(m.dist(row(x), row(y)) - want) <= 2 * eps * want);
+      m.dist_vjp(row(x), row(y), 1, grad(hx), grad(hy), gc);
+      hx *= f, hy /= f;
+      CHECK((hx - gx).norm() <= 4 * eps * gx.norm());
+      CHECK((hy - gy).norm() <= 4 * eps * gy.norm());
+    }
+}
+
 TEST_CASE("corners of the ball, to the rim") {
   check_sizes<hcl::PoincareBall, float>({{1e-44, 3e-4},
                                          {1e-36, 3e-4},

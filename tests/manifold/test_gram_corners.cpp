@@ -38,7 +38,7 @@ TEST_CASE("gram laws on the sphere, at lengths of any size") {
 
 TEST_CASE("gram laws of the ball, to the rim") {
   const hcl::PoincareBall<double> m(1.0);
-  for (const double r : {1e-100, 1e-8, 0.5, 1 - 1e-9}) {
+  for (const double r : {1e-100, 1e-8, 0.5, 1 - 1e-9, 1 - 1e-14}) {
     CAPTURE(r);
     Rows<double> x = corners(1);
     for (hcl::Index i = 0; i < x.rows(); ++i) x.row(i) *= r / x.row(i).norm();

@@ -69,9 +69,10 @@ struct GramDist {
 };
 
 /// A row x of a batch with the centre m, from which its products are taken: |x|^2,
-/// |x - m|^2 with x - m as it was rounded, <x, m>, |m|^2.
+/// |x - m|^2 with x - m as it was rounded, <x, m>, |m|^2, and what |x|^2 lost by being
+/// rounded to n.
 struct RowNorms {
-  double n, from_centre, along = 0, centre = 0;
+  double n, from_centre, along = 0, centre = 0, rest = 0;
 };
 
 /// Smallest |x_a - x_b|^2 / (|x_a - m|^2 + |x_b - m|^2), or what takes its place in a

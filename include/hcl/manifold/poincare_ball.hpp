@@ -204,7 +204,10 @@ class PoincareBall {
   /// {|x-m|^2, its rest, 1/(1-c n), n/(1-c n)}.
   [[nodiscard]] std::array<double, 4> row_stat(const RowNorms& r) const {
     const auto [whole, rest] = detail::two_parts<T>(r.from_centre);
-    const double inv = 1 / (1 - static_cast<double>(c_) * r.n);
+    // In two doubles, of which at the rim of doubles the second is left.
+    const double inv =
+        1 / double(DoubleDouble(1.0) -
+                   DoubleDouble(static_cast<double>(c_)) * DoubleDouble(r.n, r.rest));
     return {whole, rest, inv, r.n * inv};
   }
   void check_row(const char* where, const char* arg, Index row, double n) const {

@@ -165,11 +165,13 @@ class Sphere {
     detail::combine<T>(W(1) / (root_c() * detail::length<T>(x)), x, W(1), v, out);
     project(out, out);
   }
-  /// Finite and not 0: any such row stands for a point.
+  /// Finite and of a length that is not 0 or subnormal: any such row stands for a point.
   [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const {
     if (const auto finite = detail::all_finite<T>(x); !finite) return finite;
-    if (detail::length<T>(x) > W(0)) return {};
-    return {false, "a zero row has no direction on the sphere", 0};
+    const W length = detail::length<T>(x);
+    if (length >= (std::numeric_limits<W>::min)()) return {};
+    return {false, "a zero row or nearly one has no direction on the sphere",
+            as_double(length)};
   }
 
   /// <x^,v> is 0 up to the rounding of v: at most 1000 epsilon |v|.
@@ -197,7 +199,7 @@ class Sphere {
   void check_row(const char* where, const char* arg, Index row, double n) const {
     detail::check_finite_row<T>(where, arg, row, n);
     expect(static_cast<T>(n) > T(0), where, ": ", arg, " row ", row, ": |x|^2 = ", n,
-           ", a zero row has no direction on the sphere");
+           ", a zero row or nearly one has no direction on the sphere");
   }
   [[nodiscard]] double largest_dist(double, double) const {
     return 3.141592653589793238 / std::sqrt(static_cast<double>(c_));
@@ -299,7 +301,8 @@ class Sphere {
       sum = this->together_length(x, y) / this->m;
       // Parallel and opposite rows of unequal lengths differ by rounding, in a direction
       // of no meaning.
-      const S unequal = this->gap_by_m < S(0) ? S(-this->gap_by_m) : this->gap_by_m;
+      const S by_longer = this->gap_by_m * this->shorter_by_m,
+              unequal = by_longer < S(0) ? S(-by_longer) : by_longer;
       const S least = S(4) * S(std::numeric_limits<S>::epsilon()) * unequal;
       if (diff <= least) diff = S(0);
       if (sum <= least) sum = S(0);

@@ -257,8 +257,10 @@ class GramRows {
     for (Index r = 0; r < block_; ++r) {
       const Index i = (std::min)(r, n - 1);
       const Point<T> x = x_.row(first(b) + i);
-      const double n_x = detail::row_norm2<T>(x);
+      const auto sum = detail::dot_sum<T>(x, x);
+      const double n_x = double(sum), rest = double(sum - decltype(sum)(n_x));
       RowNorms norms{units_ ? 1 : n_x, n_x};
+      norms.rest = rest;
       if (centre_ || units_) norms.from_centre = detail::row_norm2<T>(rows.row(i));
       if (centre_) {
         norms.along = double(detail::dot_sum<T>(x, Point<T>(centre_, x.size())));
@@ -267,7 +269,7 @@ class GramRows {
       tiny_[b] |= norms.from_centre < double(detail::least_chord<T>) * 0x1p20;
       const auto stat = s.row_stat(norms);
       // About 0: those of a row near it would be small differences from a far centre.
-      const auto wide = wide_stat(s, {n_x, n_x});
+      const auto wide = wide_stat(s, {n_x, n_x, 0, 0, rest});
       for (std::size_t k = 0; k < stat.size(); ++k) {
         wide_[k][first(b) + r] = wide[k];
         stat_[k][first(b) + r] = T(stat[k]);

@@ -236,8 +236,10 @@ template <GramMetric M>
 auto gram_pair(const M& m, Point<double> x, Point<double> y, Point<double> centre,
                Worst& w, Index i, Index j) {
   const auto stat = [&](Point<double> z) {
-    return m.row_stat({norm2<double>(z), diff2<double>(z, centre), dot<double>(z, centre),
-                       norm2<double>(centre)});
+    const auto sum = hcl::detail::dot_sum<double>(z, z);
+    const double n = double(sum);
+    return m.row_stat({n, diff2<double>(z, centre), dot<double>(z, centre),
+                       norm2<double>(centre), double(sum - decltype(sum)(n))});
   };
   const auto a = stat(x), b = stat(y);
   double g = 0;
