@@ -17,7 +17,7 @@ if(HCL_WITH_OPENMP AND NOT TARGET hcl::openmp)
 endif()
 target_link_libraries(hcl-dev INTERFACE $<IF:$<BOOL:${HCL_WITH_OPENMP}>,hcl::openmp,hcl::hcl>)
 target_compile_options(hcl-dev INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
-# GCC 12 takes its own AVX-512 intrinsics for uninitialised (GCC bug 105593).
+# GCC 12 takes its own AVX-512 intrinsics for uninitialised (GCC bug 105593), as Eigen has them.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(hcl-dev INTERFACE -Wno-maybe-uninitialized -Wno-uninitialized)
 endif()

@@ -5,6 +5,7 @@ include(GNUInstallDirs)
 set(_to "${CMAKE_INSTALL_DATADIR}/cmake/hcl")  # share/: nothing here depends on the CPU
 install(DIRECTORY include/hcl DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING
   PATTERN *.hpp)
+install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/hcl")
 install(TARGETS hcl EXPORT hclTargets INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT hclTargets NAMESPACE hcl:: DESTINATION "${_to}")
 

@@ -131,6 +131,23 @@ TEST_CASE("corners of Lorentz space, near and far") {
                                      {1e6, 1e-8}});
 }
 
+#if defined(NDEBUG)  // otherwise they are asserted to be points
+TEST_CASE_TEMPLATE("what is not a number has no distance", T, float, double) {
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const std::vector<T> x{nan, T(0.1)}, y{T(0.2), T(0.3)};
+  const auto check = [&](const auto& m) {
+    CHECK(std::isnan(m.dist(x, y)));
+    CHECK(std::isnan(m.dist(y, x)));
+    CHECK(std::isnan(m.dist2(x, y)));
+    CHECK(std::isnan(m.dist0(x)));
+  };
+  check(hcl::Euclidean<T>());
+  check(hcl::Sphere<T>(1));
+  check(hcl::PoincareBall<T>(1));
+  check(hcl::Lorentz<T>(1));
+}
+#endif
+
 template <class M>
 void check_refused(const M& m) {
   using T = hcl::ScalarOf<M>;

@@ -22,6 +22,31 @@ std::vector<T> join(std::vector<T> first, const More&... more) {
   return first;
 }
 
+TEST_CASE("backward of transport towards antipodes, float as double") {
+  for (const double off : {1e-3, 1e-6, 1e-8})
+    for (const double length : {1.0, 3.0, 1e3}) {
+      CAPTURE(off);
+      CAPTURE(length);
+      const std::vector<float> x{1, 0}, y{float(-length), float(length * off)}, v{0, 1},
+          g{1, 1};
+      const auto run = [&]<class T>(T) {
+        const auto as = [](const std::vector<float>& e) {
+          return std::vector<T>(e.begin(), e.end());
+        };
+        std::vector<T> gx(2), gy(2), gv(2);
+        T gc(0);
+        hcl::parallel_transport_vjp(hcl::Sphere<T>(T(1)), as(x), as(y), as(v), as(g), gx,
+                                    gy, gv, gc);
+        return std::vector<double>{double(gx[0]),          double(gx[1]),
+                                   length * double(gy[0]), length * double(gy[1]),
+                                   double(gv[0]),          double(gv[1])};
+      };
+      const auto got = run(1.0F), want = run(1.0);
+      for (std::size_t i = 0; i < got.size(); ++i)
+        CHECK(std::abs(got[i] - want[i]) <= 2e-6);
+    }
+}
+
 TEST_CASE_TEMPLATE("backward of expmap, logmap and parallel transport", M,
                    HCL_TEST_MANIFOLDS(float), HCL_TEST_MANIFOLDS(double)) {
   using T = hcl::ScalarOf<M>;

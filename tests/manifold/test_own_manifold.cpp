@@ -1,6 +1,7 @@
 // A geometry of one's own, written as the README tells it, and held to the laws.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "hcl/manifold/batch.hpp"
@@ -42,6 +43,33 @@ struct Wrong : HalfSpace {
   }
 };
 
+/// The same overwriting what it must add to.
+struct Overwrites : HalfSpace {
+  void dist_vjp(hcl::Point<double> x, hcl::Point<double> y, double g,
+                hcl::Grad<double> gx, hcl::Grad<double> gy, double& gc) const {
+    std::fill(gx.begin(), gx.end(), 0.0);
+    HalfSpace::dist_vjp(x, y, g, gx, gy, gc);
+  }
+};
+
+/// Flat space whose distances are over sqrt(c), and so have a derivative by c.
+struct Scaled {
+  using Scalar = double;
+  double c;
+
+  [[nodiscard]] double dist(hcl::Point<double> x, hcl::Point<double> y) const {
+    return std::sqrt(hcl::diff2<double>(x, y) / c);
+  }
+  void dist_vjp(hcl::Point<double> x, hcl::Point<double> y, double g,
+                hcl::Grad<double> gx, hcl::Grad<double> gy, double& gc) const {
+    const double d = dist(x, y);
+    if (d == 0) return;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      gx[i] += g * (x[i] - y[i]) / (c * d), gy[i] -= g * (x[i] - y[i]) / (c * d);
+    gc -= g * d / (2 * c);
+  }
+};
+
 support::Rows<double> points() {
   auto x = support::random_vectors<double>(6, 3, 2);
   x.col(2) = x.col(2).cwiseAbs().array() + 0.1;
@@ -60,6 +88,17 @@ TEST_CASE("the laws catch a wrong gradient") {
   const auto r = hcl::testing::check_gradients(Wrong{}, points());
   CHECK_FALSE(r.ok);
   CHECK(r.message.find("gradient") != std::string::npos);
+}
+
+TEST_CASE("a gradient that is not added is caught, and one by c asks for a remake") {
+  CHECK_FALSE(hcl::testing::check_gradients(Overwrites{}, points()).ok);
+  const auto by_rows = hcl::testing::check_gradients(Scaled{0.3}, points());
+  CHECK_MESSAGE(by_rows.ok, by_rows.message);
+  const auto remake = [](double c) { return Scaled{c}; };
+  const auto by_c = hcl::testing::check_gradients(Scaled{0.3}, points(), remake, 0.3);
+  CHECK_MESSAGE(by_c.ok, by_c.message);
+  const auto other = [](double c) { return Scaled{c * c / 0.3}; };
+  CHECK_FALSE(hcl::testing::check_gradients(Scaled{0.3}, points(), other, 0.3).ok);
 }
 
 TEST_CASE("batch calls take it as they take the library's own") {

@@ -12,6 +12,7 @@
 #include "hcl/pairwise/distance_matrix.hpp"
 #include "hcl/similarity/inner.hpp"
 #include "hcl/similarity/neg_dist.hpp"
+#include "hcl/similarity/weighted_sum.hpp"
 #include "support/catalog.hpp"
 #include "support/one_pair_a_row.hpp"
 
@@ -196,6 +197,43 @@ TEST_CASE("rows of unequal length on the sphere") {
     hcl::distance_matrix_vjp(hcl::Sphere<float>(1), x, ones, grad, c, ws);
     CHECK(grad == 2 * once);
   }
+}
+
+TEST_CASE(
+    "gradients of a long and a short row on the sphere, alone and in a mixed logit") {
+  for (const double angle : {1e-6, 1e-3, 1.0, 3.14159})
+    for (const double length : {1.0, 1e3, 1e6, 1e10, 1e15}) {
+      CAPTURE(angle);
+      CAPTURE(length);
+      Rows<float> x(2, 2);
+      x << float(length), 0, float(std::cos(angle)), float(std::sin(angle));
+      const Rows<double> xd = x.cast<double>();
+      const auto check = [&](const auto& make) {
+        Rows<float> g = Rows<float>::Zero(2, 2), one(2, 2);
+        Rows<double> want = Rows<double>::Zero(2, 2);
+        one << 0, 1, 0, 0;
+        float by_c = 0;
+        double c = 0;
+        hcl::Workspace ws;
+        hcl::detail::dense_distances_vjp(
+            "test", make(1.0F), hcl::BatchIn<float>(x), hcl::BatchIn<float>(x), true,
+            hcl::BatchIn<float>(one), hcl::BatchOut<float>(g), hcl::BatchOut<float>(g),
+            by_c, ws);
+        const hcl::BatchIn<double> in(xd);
+        const hcl::BatchOut<double> out(want);
+        make(1.0).vjp(in.row(0), in.row(1), -1, out.row(0), out.row(1), c);
+        for (Index i = 0; i < 2; ++i)
+          CHECK((g.row(i).cast<double>() - want.row(i)).norm() <=
+                2e-6 * want.row(i).norm());
+      };
+      check([]<class T>(T) { return hcl::NegDist{hcl::Sphere<T>(T(1))}; });
+      check([]<class T>(T) { return hcl::NegDist2{hcl::Sphere<T>(T(1))}; });
+      check([]<class T>(T) { return hcl::Cosine{hcl::Euclidean<T>()}; });
+      check([]<class T>(T) {
+        return hcl::WeightedSum{T(0.5), hcl::NegDist{hcl::Sphere<T>(T(1))}, T(2),
+                                hcl::Cosine{hcl::Euclidean<T>()}};
+      });
+    }
 }
 
 TEST_CASE_TEMPLATE("doubles within r = 6, at any separation", M,

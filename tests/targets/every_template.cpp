@@ -1,10 +1,13 @@
-// Every public template, for float and double: compiled by tests/warnings.sh for many
-// CPUs and compilers, each warning an error, and never run.
+// Every public template, for float and double: compiled by tests/every_template.sh for
+// many CPUs and compilers, each warning an error, and never run.
 //
 // What a compiler says of memory depends on what it sees of it. So the rows of a
 // pointwise call come from elsewhere, all but the first as arrays of three numbers before
 // its eyes. With HCL_FLATTEN each row in turn is the only one that it sees, and all that
 // is called is inlined: minutes with g++.
+#if defined(__x86_64__)
+#include <immintrin.h>  // as Eigen has it, before any header of ours
+#endif
 #include <cstddef>
 #include <cstdint>
 #include <span>

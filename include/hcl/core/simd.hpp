@@ -34,8 +34,8 @@ HCL_INLINE T vlog1p(T x) {
   return std::log1p(x);
 }
 template <std::floating_point T>
-HCL_INLINE T vasin(T x) {
-  return std::asin(x);
+HCL_INLINE T vatan(T x) {
+  return std::atan(x);
 }
 template <std::floating_point T>
 HCL_INLINE T vmax(T x, T y) {
@@ -91,9 +91,23 @@ concept XsimdBatch = requires(const V& v) {
   v.store_unaligned(static_cast<typename V::value_type*>(nullptr));
 };
 
+#if defined(__AVX512F__)
+// What the intrinsics without a mask take as undefined GCC 12 warns of in every program
+// (GCC bug 105593); with all lanes in the mask they are the same instructions.
+inline constexpr __mmask16 all_floats = 0xffff;
+inline constexpr __mmask8 all_doubles = 0xff;
+#endif
+
 template <XsimdBatch V>
 HCL_INLINE V vsqrt(const V& x) {
+#if defined(__AVX512F__)
+  if constexpr (std::same_as<typename V::value_type, float>)
+    return V(_mm512_maskz_sqrt_ps(all_floats, x));
+  else
+    return V(_mm512_maskz_sqrt_pd(all_doubles, x));
+#else
   return xsimd::sqrt(x);
+#endif
 }
 #if defined(__AVX512F__) || (defined(__AVX2__) && defined(__FMA__))
 // Exponents as whole numbers in the lanes: what exp and log of core/exp_log.hpp take
@@ -121,13 +135,15 @@ template <XsimdBatch V>
 HCL_INLINE V vfrom_exponent(const V& x) {
   if constexpr (std::same_as<typename V::value_type, float>) {
 #if defined(__AVX512F__)
-    return V(_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23)));
+    return V(_mm512_castsi512_ps(
+        _mm512_maskz_slli_epi32(all_floats, _mm512_castps_si512(x), 23)));
 #else
     return V(_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23)));
 #endif
   } else {
 #if defined(__AVX512F__)
-    return V(_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(x), 52)));
+    return V(_mm512_castsi512_pd(
+        _mm512_maskz_slli_epi64(all_doubles, _mm512_castpd_si512(x), 52)));
 #else
     return V(_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(x), 52)));
 #endif
@@ -150,8 +166,8 @@ HCL_INLINE LaneExponent<V> vexponent(const V& x) {
         _mm512_sub_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(root_half));
     const __m512i s = _mm512_sub_epi32(_mm512_set1_epi32(one),
                                        _mm512_and_si512(t, _mm512_set1_epi32(exponent)));
-    const __m512i k =
-        _mm512_or_si512(_mm512_srli_epi32(t, 23), _mm512_castps_si512(large));
+    const __m512i k = _mm512_or_si512(_mm512_maskz_srli_epi32(all_floats, t, 23),
+                                      _mm512_castps_si512(large));
     return {V(_mm512_castsi512_ps(k)) - large, V(_mm512_castsi512_ps(s))};
 #else
     const __m256i t =
@@ -171,8 +187,8 @@ HCL_INLINE LaneExponent<V> vexponent(const V& x) {
         _mm512_sub_epi64(_mm512_castpd_si512(x), _mm512_set1_epi64(root_half));
     const __m512i s = _mm512_sub_epi64(_mm512_set1_epi64(one),
                                        _mm512_and_si512(t, _mm512_set1_epi64(exponent)));
-    const __m512i k =
-        _mm512_or_si512(_mm512_srli_epi64(t, 52), _mm512_castpd_si512(large));
+    const __m512i k = _mm512_or_si512(_mm512_maskz_srli_epi64(all_doubles, t, 52),
+                                      _mm512_castpd_si512(large));
     return {V(_mm512_castsi512_pd(k)) - large, V(_mm512_castsi512_pd(s))};
 #else
     const __m256i t =
@@ -200,16 +216,30 @@ HCL_INLINE V vlog1p(const V& x) {
 }
 #endif
 template <XsimdBatch V>
-HCL_INLINE V vasin(const V& x) {
-  return xsimd::asin(x);
+HCL_INLINE V vatan(const V& x) {
+  return xsimd::atan(x);
 }
 template <XsimdBatch V>
 HCL_INLINE V vmax(const V& x, const V& y) {
+#if defined(__AVX512F__)
+  if constexpr (std::same_as<typename V::value_type, float>)
+    return V(_mm512_maskz_max_ps(all_floats, x, y));
+  else
+    return V(_mm512_maskz_max_pd(all_doubles, x, y));
+#else
   return (xsimd::max)(x, y);
+#endif
 }
 template <XsimdBatch V>
 HCL_INLINE V vmin(const V& x, const V& y) {
+#if defined(__AVX512F__)
+  if constexpr (std::same_as<typename V::value_type, float>)
+    return V(_mm512_maskz_min_ps(all_floats, x, y));
+  else
+    return V(_mm512_maskz_min_pd(all_doubles, x, y));
+#else
   return (xsimd::min)(x, y);
+#endif
 }
 template <XsimdBatch V>
 HCL_INLINE V vselect(const typename V::batch_bool_type& m, const V& x, const V& y) {
@@ -309,7 +339,7 @@ HCL_INLINE V vload_wide(const T* p) {
     return V(*p);
   } else {
 #if HCL_WITH_XSIMD && defined(__AVX512F__)
-    return V(_mm512_cvtps_pd(_mm256_loadu_ps(p)));
+    return V(_mm512_maskz_cvtps_pd(all_doubles, _mm256_loadu_ps(p)));
 #elif HCL_WITH_XSIMD && defined(__AVX__)
     return V(_mm256_cvtps_pd(_mm_loadu_ps(p)));
 #elif HCL_WITH_XSIMD && defined(__SSE2__)
@@ -336,7 +366,7 @@ HCL_INLINE void vstore_narrow(T* p, const V& v) {
     v.store_unaligned(p);
   } else {
 #if HCL_WITH_XSIMD && defined(__AVX512F__)
-    _mm256_storeu_ps(p, _mm512_cvtpd_ps(v));
+    _mm256_storeu_ps(p, _mm512_maskz_cvtpd_ps(all_doubles, v));
 #elif HCL_WITH_XSIMD && defined(__AVX__)
     _mm_storeu_ps(p, _mm256_cvtpd_ps(v));
 #elif HCL_WITH_XSIMD && defined(__SSE2__)

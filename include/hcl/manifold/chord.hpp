@@ -42,7 +42,7 @@ template <class T>
   using std::sqrt;
   using W = Wide<T>;
   using S = Sum<T>;
-  if (!(q > S(0))) return {W(0), W(0), W(0)};
+  if (q <= S(0)) return {W(0), W(0), W(0)};
   const S r = sqrt(q), w = S(c) * q, s = sqrt(w);
   const S f = asinhc(s), h = sqrt(S(1) + w);
   return {W(S(2) * r * f), W(S(1) / (r * h)), W(r) * chord_slope<T>(q, c, W(s), f, h)};

@@ -54,6 +54,11 @@ template <class M>
 inline constexpr bool scale_free = requires {
   requires bool(M::scale_free);
 };
+/// Of a sum of several, whether a part is.
+template <class M>
+inline constexpr bool partly_scale_free = scale_free<M> || requires {
+  requires bool(M::partly_scale_free);
+};
 template <class M>
 inline constexpr bool sharp_differences = requires {
   requires bool(M::sharp_differences);

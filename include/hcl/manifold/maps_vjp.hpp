@@ -351,13 +351,21 @@ void reflection_vjp(const Directions<Sum<T>>& p, Point<T> x, Point<T> y, Point<T
     for (std::size_t i = 0; i < x.size(); ++i) gv[i] += g[i];
     return;
   }
-  // e = s/|s|, and the derivative by s: 2 (2 <e,v> <e,g> e - <e,g> v - <e,v> g)/|s|.
-  const auto e = [&](std::size_t i) { return p.together(S(x[i]), S(y[i])) / length; };
+  // e = s/|s|, whose part along x^ is |s|/2: rounded lengths leave it an error of 1/|s|
+  // units. The derivative by s is -2 (<e,g> v' + <e,v> g')/|s| with what v and g have
+  // across e: the parts along it, |s|^-1 times the result, need not cancel.
+  const auto rounded = [&](std::size_t i) {
+    return p.together(S(x[i]), S(y[i])) / length;
+  };
+  S along(0);
+  for (std::size_t i = 0; i < x.size(); ++i) along += rounded(i) * S(x[i]);
+  const S lost = (length / (S(2) * p.m) - along / p.a) / p.a;
+  const auto e = [&](std::size_t i) { return rounded(i) + lost * S(x[i]); };
   S ev(0), eg(0);
   for (std::size_t i = 0; i < x.size(); ++i) ev += e(i) * S(v[i]), eg += e(i) * S(g[i]);
   const S k = S(2) * p.m / length;
   const auto by_s = [&](std::size_t i) {
-    return k * (S(2) * ev * eg * e(i) - eg * S(v[i]) - ev * S(g[i]));
+    return -k * (eg * (S(v[i]) - ev * e(i)) + ev * (S(g[i]) - eg * e(i)));
   };
   const auto across = [&](Point<T> of, const S& size, Grad<T> out) {
     S radial(0);

@@ -236,7 +236,7 @@ class Sphere {
                                                const V& k = V(T(1))) const {
     const V zero = V(T(0)), one = V(T(1)), p = vmin(size(q), one);
     const V inv = k / vsqrt(V(c_));
-    const V half = V(T(2)) * inv * vasin(vsqrt(p));
+    const V half = V(T(2)) * inv * vatan(vsqrt(p / (one - p)));  // asin(sqrt(p))
     const V d = vselect(q < zero, V(V(T(3.141592653589793238)) * inv - half), half);
     V by_q = inv / vsqrt(p * (one - p));
     if constexpr (sizeof(T) > sizeof(float))

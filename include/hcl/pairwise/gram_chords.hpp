@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "hcl/core/diff2.hpp"
@@ -121,8 +122,20 @@ class GramChords {
   /// Whether a listed pair is beyond the numbers of its rows in double, and its value and
   /// gradient are those of the two rows alone: the square of its distance underflows in
   /// T, or the rows are so nearly opposite on the sphere that the direction of a gradient
-  /// cancels. Equal rows are not: their numbers give 0.
+  /// cancels, or of such different lengths that in the longer one's gradient, as small as
+  /// 1/|x|, terms of 1/|y| cancel. Equal rows are not: their numbers give 0.
   [[nodiscard]] bool is_beyond(const Tile<T>& t, const T* q, Index at) const {
+    if constexpr (detail::partly_scale_free<S> && sizeof(T) < sizeof(double)) {
+      const Index i = t.i0 + at / tile_size, j = t.j0 + at % tile_size;
+      const auto length = [](const GramRows<S>& rows, Index k) {
+        if constexpr (detail::scale_free<S>)
+          return 1 / rows.scales()[k];
+        else
+          return std::sqrt(detail::row_norm2<T>(rows.rows().row(k)));
+      };
+      const double a = length(x_, i), b = length(y_, j);
+      if (a > 16 * b || b > 16 * a) return true;
+    }
     if constexpr (by_differences) {
       for (std::size_t k = 0; k < chords; ++k) {
         const T v = q[Index(k) * tile_area + at];

@@ -39,7 +39,7 @@ class RowGradients {
   /// Those beyond the numbers of their rows, by their vjp: they leave the list.
   void pull_beyond(const Tile<T>& t, const T* q, List& list, const T* w,
                    const PulledRows<T>& to, double& by_c) const {
-    if constexpr (by_differences) {
+    if constexpr (by_differences || detail::partly_scale_free<S>) {
       List left{list.at};
       for (Index f = 0; f < list.count; ++f) {
         const Index at = list.at[f];

@@ -53,6 +53,8 @@ class WeightedSum {
   }();
 
   static constexpr bool scale_free = detail::scale_free<S1> && detail::scale_free<S2>;
+  static constexpr bool partly_scale_free =
+      detail::partly_scale_free<S1> || detail::partly_scale_free<S2>;
   static constexpr bool sharp_differences =
       detail::sharp_differences<S1> && detail::sharp_differences<S2>;
 

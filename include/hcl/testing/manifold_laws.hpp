@@ -183,6 +183,49 @@ template <Manifold M>
   return w.report();
 }
 
+namespace detail {
+
+template <class M, class Remake>
+Report gradients(const M& m, BatchIn<double> points, const Remake& remake, double c,
+                 bool by_c, double tolerance) {
+  Report worst;
+  const auto dim = std::size_t(points.cols());
+  // dist_vjp adds to what is there.
+  constexpr double before = 0.75;
+  for (Index i = 0; i < points.rows(); ++i) {
+    for (Index j = 0; j < points.rows(); ++j) {
+      if (i == j) continue;
+      std::vector<double> in(2 * dim + (by_c ? 1 : 0), c), gradient(2 * dim + 1, before);
+      std::copy_n(points.row(i).data(), dim, in.data());
+      std::copy_n(points.row(j).data(), dim, in.data() + dim);
+      const Point<double> x(in.data(), dim), y(in.data() + dim, dim);
+      const Grad<double> gx(gradient.data(), dim), gy(gradient.data() + dim, dim);
+      m.dist_vjp(x, y, 1.5, gx, gy, gradient.back());
+      for (double& e : gradient) e -= before;
+      gradient.resize(in.size());
+      Report r =
+          gradient_check([&] { return 1.5 * remake(by_c ? in.back() : c).dist(x, y); },
+                         in, gradient, tolerance);
+      const std::string rows = "dist_vjp, rows " + std::to_string(i) + ", " +
+                               std::to_string(j) +
+                               (by_c ? ", of x, y and c " : ", of x and y ");
+      r.where = rows + r.where, r.message = rows + r.message;
+      worsen(worst, r);
+    }
+    // Coincident points: nothing is added.
+    std::vector<double> g(dim, before);
+    double gc = before;
+    m.dist_vjp(points.row(i), points.row(i), 1.5, g, g, gc);
+    for (double e : g)
+      if (!(e == before) || !(gc == before))
+        worsen(worst, {false, 1, "dist_vjp, row " + std::to_string(i) + " twice",
+                       "dist_vjp, row " + std::to_string(i) + " twice: gradient not 0"});
+  }
+  return worst;
+}
+
+}  // namespace detail
+
 /// dist_vjp against central differences for all pairs of rows; by c too, where remake(c)
 /// gives the same geometry of another c.
 /// @param tolerance  relative to the norm of the gradient.
@@ -191,42 +234,15 @@ template <Metric M, class Remake>
 double > [[nodiscard]] Report check_gradients(const M& m, BatchIn<double> points,
                                               const Remake& remake, double c,
                                               double tolerance = 1e-7) {
-  Report worst;
-  const auto dim = std::size_t(points.cols());
-  for (Index i = 0; i < points.rows(); ++i) {
-    for (Index j = 0; j < points.rows(); ++j) {
-      if (i == j) continue;
-      std::vector<double> in(2 * dim + 1, c), gradient(2 * dim + 1, 0.0);
-      std::copy_n(points.row(i).data(), dim, in.data());
-      std::copy_n(points.row(j).data(), dim, in.data() + dim);
-      const Point<double> x(in.data(), dim), y(in.data() + dim, dim);
-      const Grad<double> gx(gradient.data(), dim), gy(gradient.data() + dim, dim);
-      m.dist_vjp(x, y, 1.5, gx, gy, gradient.back());
-      Report r = gradient_check([&] { return 1.5 * remake(in.back()).dist(x, y); }, in,
-                                gradient, tolerance);
-      const std::string rows =
-          "dist_vjp, rows " + std::to_string(i) + ", " + std::to_string(j) + ", ";
-      r.where = rows + r.where, r.message = rows + r.message;
-      worsen(worst, r);
-    }
-    // Coincident points: nothing but zeros.
-    std::vector<double> g(dim, 0.0);
-    double gc = 0;
-    m.dist_vjp(points.row(i), points.row(i), 1.5, g, g, gc);
-    for (double e : g)
-      if (!(e == 0) || !(gc == 0))
-        worsen(worst, {false, 1, "dist_vjp, row " + std::to_string(i) + " twice",
-                       "dist_vjp, row " + std::to_string(i) + " twice: gradient not 0"});
-  }
-  return worst;
+  return detail::gradients(m, points, remake, c, true, tolerance);
 }
 
-/// The same for a geometry without a curvature to vary.
+/// The same but for c, which is not looked at.
 template <Metric M>
 [[nodiscard]] Report check_gradients(const M& m, BatchIn<double> points,
                                      double tolerance = 1e-7) {
-  return check_gradients(
-      m, points, [&](double) { return m; }, 1.0, tolerance);
+  return detail::gradients(
+      m, points, [&](double) { return m; }, 1.0, false, tolerance);
 }
 
 namespace detail {
