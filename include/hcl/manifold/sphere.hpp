@@ -128,9 +128,9 @@ class Sphere {
     return T(dot<T>(u, v));
   }
   [[nodiscard]] T norm(Point<T>, Point<T> v) const { return T(detail::length<T>(v)); }
-  /// v - <y^,v>/(1 + cos theta) (x^ + y^), for v tangent at x and y != -x. With <x^,v> =
-  /// 0 <y^,v> is <y^ - x^, v>, which does not cancel for close points, and <x^ + y^, v>,
-  /// in which what v has along x by rounding vanishes towards the antipode.
+  /// v - <y^,v>/(1 + cos theta) (x^ + y^), for v tangent at x and y != -x. As <x^,v> is
+  /// 0, <y^,v> is <y^ - x^, v>, which does not cancel for close points; it is <x^ + y^,
+  /// v> too, in which what v has along x by rounding vanishes towards the antipode.
   void parallel_transport(Point<T> x, Point<T> y, Point<T> v, Grad<T> out) const {
     const Pair p(x, y);
     const bool close = p.diff < p.sum;
@@ -169,7 +169,7 @@ class Sphere {
   [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const {
     if (const auto finite = detail::all_finite<T>(x); !finite) return finite;
     const W length = detail::length<T>(x);
-    if (length >= (std::numeric_limits<W>::min)()) return {};
+    if (length > W(0) && length >= (std::numeric_limits<W>::min)()) return {};
     return {false, "a zero row or nearly one has no direction on the sphere",
             as_double(length)};
   }
