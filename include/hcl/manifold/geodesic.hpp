@@ -80,7 +80,7 @@ template <class M, class T, class Weights>
 void two_point_vjp(const M& m, Point<T> x, Point<T> y, const T& t, const Weights& weights,
                    Point<T> g, Grad<T> gx, Grad<T> gy, T& gt, T& gc) {
   using W = Wide<T>;
-  const W d2(m.dist2(x, y)), c0(m.c());
+  const W d2 = W(m.dist2(x, y)), c0 = W(m.c());
   const auto [nx, ny, z, s, c] =
       variables<W>(norm2<T>(x), norm2<T>(y), theta2(m, x, y), t, c0);
   const auto k = weights(nx, ny, z, s, c);
@@ -197,7 +197,7 @@ void extend_vjp(const PoincareBall<T>& m, const Extension<T>& e, Point<T> g, Gra
   const auto by = (along_p * k.on_p + along_step * k.on_step).d;
   const S two(2);
   for (std::size_t i = 0; i < g.size(); ++i) {
-    const S u(e.p[i]), gi(g[i]), d = S(e.q[i]) - u;
+    const S u = S(e.p[i]), gi = S(g[i]), d = S(e.q[i]) - u;
     const S step = k.on_step.v * gi + by[1] * u + two * by[2] * d;
     gp[i] = T(S(gp[i]) + k.on_p.v * gi + two * by[0] * u + by[1] * d - step);
     gq[i] = T(S(gq[i]) + step);
@@ -247,7 +247,7 @@ void geodesic(const M& m, Point<ScalarOf<M>> x, Point<ScalarOf<M>> y,
   if constexpr (detail::hyperbolic<M>)
     if (t < T(0) || t > T(1))
       return detail::extend<T>(m, detail::Extension<T>(x, y, t), out);
-  const W c(m.c());
+  const W c = W(m.c());
   const auto k = detail::on_geodesic(m, W(norm2<T>(x)), W(norm2<T>(y)),
                                      detail::theta2(m, x, y), W(t), c);
   detail::combine<T>(k.on_x, x, k.on_y, y, out);

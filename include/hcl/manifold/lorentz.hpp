@@ -29,7 +29,7 @@ void add_covector(Point<T> x, const Sum<T>& length, Grad<T> g, const E& e) {
   for (std::size_t i = 0; i < n; ++i) {
     const S sum = S(g[i]) + e(i);
     g[i] = T(sum);
-    const W u(x[i]), size = W(g[i]) < W(0) ? W(-W(g[i])) : W(g[i]);
+    const W u = W(x[i]), size = W(g[i]) < W(0) ? W(-W(g[i])) : W(g[i]);
     lost += u * W(sum - S(g[i]));
     if (u * u > enough && size < least) at = i, least = size;
   }
@@ -134,7 +134,7 @@ class Lorentz {
   void expmap0_vjp(Point<T> v, Point<T> gz, Grad<T> gv, T& gc) const {
     using std::cosh;
     const W s = root_c() * detail::length<T>(v), f = radial(s), end = farthest();
-    const W n = norm2<T>(v), along = dot<T>(gz, v), c(c_);
+    const W n = norm2<T>(v), along = dot<T>(gz, v), c = W(c_);
     if (s < end)
       return detail::radial_vjp<T>(v, n, gz, along, f, sinhc_slope(s), c, gv, gc);
     T whole(0);
@@ -412,7 +412,7 @@ class Lorentz {
   /// At fixed x, y: dQ/dc = -(t_x-t_y)^2/(4 c^2 t_x t_y).
   void pair_vjp(const Pair& p, const detail::OfChord<W>& f, Point<T> x, Point<T> y,
                 const W& g, Grad<T> gx, Grad<T> gy, T& gc) const {
-    const W k = g * f.by_q, c(c_);
+    const W k = g * f.by_q, c = W(c_);
     detail::add_covector<T>(
         x, p.a, gx, [&](std::size_t i) -> S { return S(k) * p.by_x(S(x[i]), S(y[i])); });
     detail::add_covector<T>(

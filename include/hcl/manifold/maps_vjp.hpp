@@ -140,7 +140,7 @@ void expmap_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                 std::type_identity_t<T>& gc) {
   using W = Wide<T>;
   using S = Sum<T>;
-  const W c(m.c());
+  const W c = W(m.c());
   const detail::Lowered<T> low(c, x, v);
   const auto [z] = detail::variables<W>(c * low.length2);
   const auto k = detail::lorentz_step(z, m.farthest());
@@ -214,8 +214,8 @@ void logmap_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                 std::type_identity_t<T>& gc) {
   using std::sqrt;
   using S = Sum<T>;
-  const S nx = detail::dot_sum<T>(x, x), ny = detail::dot_sum<T>(y, y), c(m.c()), one(1),
-          two(2), tx = sqrt(one / c + nx), ty = sqrt(one / c + ny), r = ty / tx;
+  const S nx = detail::dot_sum<T>(x, x), ny = detail::dot_sum<T>(y, y), c = S(m.c()),
+          one(1), two(2), tx = sqrt(one / c + nx), ty = sqrt(one / c + ny), r = ty / tx;
   const S q(m.chord(x, y)), w = c * q, s = detail::root(w), h = sqrt(one + w);
   const S f = asinhc(s), k = f / h,
           k_w = asinhc_slope(s, f) / (two * h) - f / (two * h * h * h);
@@ -285,7 +285,7 @@ void parallel_transport_vjp(const PoincareBall<T>& m, Point<std::type_identity_t
       (detail::dot_sum<T>(g, v) * l + gap_g * on_gap + detail::dot_sum<T>(g, x) * on_x).d;
   const S two(2);
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const S xi(x[i]), yi(y[i]), vi(v[i]), gi(g[i]), e = yi - xi;
+    const S xi = S(x[i]), yi = S(y[i]), vi = S(v[i]), gi = S(g[i]), e = yi - xi;
     const S by_gap = on_gap.v * gi + two * by[2] * e + by[4] * vi;
     gx[i] = T(S(gx[i]) + on_x.v * gi + two * by[0] * xi + by[3] * vi - by_gap);
     gy[i] = T(S(gy[i]) + two * by[1] * yi + by_gap);
@@ -311,7 +311,7 @@ void parallel_transport_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> 
   // p as <y-x, v> less what the times differ by: close points do not cancel.
   S sp = S(0) - gap / ((sx + sy) * sx) * sxv;
   for (std::size_t i = 0; i < x.size(); ++i) sp += (S(y[i]) - S(x[i])) * S(v[i]);
-  const S c(m.c()), q(m.chord(x, y)), h = S(1) + c * q, two(2);
+  const S c = S(m.c()), q = S(m.chord(x, y)), h = S(1) + c * q, two(2);
   const S both = detail::sum_of<S>(
       detail::shared_size(x, y, g), [&]<class V>(const V& sum, std::size_t i) {
         return detail::add_product(
@@ -323,11 +323,11 @@ void parallel_transport_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> 
           by_q = S(0) - both * k * c / h, half_q = by_q / two;
   const S r = sy / sx, px = sxv / (sx * sx), py = sxv / (sx * sy);
   detail::add_covector<T>(x, detail::root(nx), gx, [&](std::size_t i) -> S {
-    const S xi(x[i]);
+    const S xi = S(x[i]);
     return k * S(g[i]) + by_p * r * (px * xi - S(v[i])) + half_q * (r * xi - S(y[i]));
   });
   detail::add_covector<T>(y, detail::root(ny), gy, [&](std::size_t i) -> S {
-    const S yi(y[i]);
+    const S yi = S(y[i]);
     return k * S(g[i]) + by_p * (S(v[i]) - py * yi) + half_q * (yi / r - S(x[i]));
   });
   detail::add_covector<T>(x, detail::root(nx), gv, [&](std::size_t i) -> S {

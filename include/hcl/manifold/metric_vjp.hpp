@@ -46,7 +46,8 @@ void dist0_vjp(const PoincareBall<T>& m, Point<std::type_identity_t<T>> x,
                std::type_identity_t<T>& gc) {
   using std::sqrt;
   using W = Wide<T>;
-  const W c(m.c()), length = detail::length<T>(x), s = sqrt(c) * length, f = atanhc(s);
+  const W c = W(m.c()), length = detail::length<T>(x), s = sqrt(c) * length,
+          f = atanhc(s);
   const W by_length = W(2) / m.gap(x);  // 2/(1 - s^2), from the gap that keeps its digits
   const W by_c = s * s < W(0.25) ? W(length * atanhc_slope(s, f) * length * length)
                                  : W(length * (by_length / W(2) - f) / c);
@@ -59,7 +60,7 @@ void dist0_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                std::type_identity_t<T>& gc) {
   using std::sqrt;
   using W = Wide<T>;
-  const W c(m.c()), length = detail::length<T>(x), s = sqrt(c) * length, y = s * s;
+  const W c = W(m.c()), length = detail::length<T>(x), s = sqrt(c) * length, y = s * s;
   const W f = asinhc(s), by_length = W(1) / sqrt(W(1) + y);
   // Far out the slope itself underflows.
   const W slope = y < W(0.25) ? asinhc_slope(s, f) : W(0), n = length * length;
@@ -136,7 +137,7 @@ void inner_vjp(const Lorentz<T>& m, Point<std::type_identity_t<T>> x,
                std::type_identity_t<T>& gc) {
   using W = Wide<T>;
   using S = Sum<T>;
-  const W c(m.c()), k(g);
+  const W c = W(m.c()), k = W(g);
   const detail::Lowered<T> lu(c, x, u), lv(c, x, v);
   const auto wu = [&](std::size_t i) -> S { return lu(x[i], u[i]); };
   const auto wv = [&](std::size_t i) -> S { return lv(x[i], v[i]); };

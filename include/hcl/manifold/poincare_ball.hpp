@@ -295,7 +295,7 @@ class PoincareBall {
   /// What project scales a point with c|x|^2 = n by.
   [[nodiscard]] static W inward(const W& n) {
     using std::sqrt;
-    const W eps(std::numeric_limits<T>::epsilon());
+    const W eps = W(std::numeric_limits<T>::epsilon());
     const W limit = W(1) - W(8) * eps;
     // One epsilon further in than the limit, so that rounding cannot bring it back out.
     return n <= limit ? W(1) : W(sqrt((limit - W(2) * eps) / n));

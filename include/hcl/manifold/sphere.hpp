@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <limits>
 
 #include "hcl/manifold/chord.hpp"
@@ -136,7 +137,7 @@ class Sphere {
     const bool close = p.diff < p.sum;
     S yv(0);
     for (std::size_t i = 0; i < x.size(); ++i) {
-      const S xi(x[i]), yi(y[i]);
+      const S xi = S(x[i]), yi = S(y[i]);
       yv += (close ? S(-p.apart(xi, yi)) : p.together(xi, yi)) * S(v[i]);
     }
     const S r = p.sum > S(0) ? S(S(1) / (p.m * p.sum)) : S(0), k = S(2) * yv * r * r;
@@ -169,7 +170,8 @@ class Sphere {
   [[nodiscard]] OnManifold is_on_manifold(Point<T> x) const {
     if (const auto finite = detail::all_finite<T>(x); !finite) return finite;
     const W length = detail::length<T>(x);
-    if (length > W(0) && length >= (std::numeric_limits<W>::min)()) return {};
+    const bool subnormal = std::floating_point<W> && length < W(0x1p-1022);
+    if (length > W(0) && !subnormal) return {};
     return {false, "a zero row or nearly one has no direction on the sphere",
             as_double(length)};
   }
