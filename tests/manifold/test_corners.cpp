@@ -46,12 +46,12 @@ struct Size {
 template <template <class> class M, class T>
 void check_sizes(const std::vector<Size>& sizes) {
   for (const double c : curvatures)
-    for (const auto& [length, tolerance] : sizes) {
+    for (const Size& size : sizes) {
       CAPTURE(c);
-      CAPTURE(length);
-      Rows<T> x = (directions() * (length / std::sqrt(c))).template cast<T>();
+      CAPTURE(size.length);
+      Rows<T> x = (directions() * (size.length / std::sqrt(c))).template cast<T>();
       x.row(4).setZero();
-      check_laws(make<M<T>>(c), x, tolerance);
+      check_laws(make<M<T>>(c), x, size.tolerance);
     }
 }
 
