@@ -77,7 +77,7 @@
 // macro (-O, -mtune, -ffp-contract) is not told apart.
 
 /// The headers' state: written by cmake/abi.sh, checked by .ci/run.
-#define HCL_ABI_HASH v2b66c391
+#define HCL_ABI_HASH v531a462f
 
 #define HCL_ABI_PASTE(a, b, c, d, e) a##b##c##d##e
 #define HCL_ABI_JOIN(a, b, c, d, e) HCL_ABI_PASTE(a, b, c, d, e)

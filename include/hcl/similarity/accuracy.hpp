@@ -6,7 +6,7 @@
 namespace hcl::inline HCL_ABI {
 
 /// S with every pair evaluated from its two rows, by differences and in double: for float
-/// the last digits of every distance, at four times the time.
+/// the last digits of every distance, at four to eight times the time.
 template <GramSimilarity S>
 class Exact : public S {
  public:
