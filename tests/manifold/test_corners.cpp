@@ -131,6 +131,23 @@ TEST_CASE("corners of Lorentz space, near and far") {
                                      {1e6, 1e-8}});
 }
 
+TEST_CASE_TEMPLATE("equal points have distance and gradient 0", T, float, double) {
+  const std::vector<T> x{T(0.3), T(0.4)};
+  const auto check = [&](const auto& m) {
+    std::vector<T> gx(2), gy(2);
+    T gc(0);
+    m.dist_vjp(x, x, T(1), gx, gy, gc);
+    CHECK(m.dist(x, x) == T(0));
+    CHECK(gx == std::vector<T>(2));
+    CHECK(gy == std::vector<T>(2));
+    CHECK(gc == T(0));
+  };
+  check(hcl::Euclidean<T>());
+  check(hcl::Sphere<T>(1));
+  check(hcl::PoincareBall<T>(1));
+  check(hcl::Lorentz<T>(1));
+}
+
 #if defined(NDEBUG)  // otherwise they are asserted to be points
 TEST_CASE_TEMPLATE("what is not a number has no distance", T, float, double) {
   const T nan = std::numeric_limits<T>::quiet_NaN();
