@@ -18,6 +18,7 @@
 #include "hcl/hcl.hpp"
 #include "maps.hpp"
 #include "sample.hpp"
+#include "support/catalog.hpp"
 
 namespace {
 
@@ -182,21 +183,16 @@ void corner_points(const std::string& title) {
   page << "\n### " << title << "\n\n";
   header("points", {"float: d", "∂d/∂x", "batch: d", "∂d/∂x", "double: d", "∂d/∂x",
                     "batch: d", "∂d/∂x"});
-  const auto make = []<class T>(T) {
-    if constexpr (std::is_constructible_v<M<T>, T>)
-      return M<T>(T(1));
-    else
-      return M<T>();
-  };
-  const auto m60 = make(Exact(1));
-  const auto narrow = corners<float, M>(make(1.0F));
-  const auto wide = corners<double, M>(make(1.0));
+  const auto m60 = support::make<M<Exact>>(1);
+  const auto m32 = support::make<M<float>>(1);
+  const auto m64 = support::make<M<double>>(1);
+  const auto narrow = corners<float, M>(m32);
+  const auto wide = corners<double, M>(m64);
   for (std::size_t k = 0; k < narrow.size(); ++k) {
     std::vector<double> cells;
-    for (const double e : corner_errors<float, M>(make(1.0F), m60, narrow[k]))
+    for (const double e : corner_errors<float, M>(m32, m60, narrow[k]))
       cells.push_back(e);
-    for (const double e : corner_errors<double, M>(make(1.0), m60, wide[k]))
-      cells.push_back(e);
+    for (const double e : corner_errors<double, M>(m64, m60, wide[k])) cells.push_back(e);
     row(narrow[k].name, cells);
   }
   std::cerr << title << '\n';

@@ -12,18 +12,10 @@ namespace {
 using namespace support;
 namespace t = hcl::testing;
 
-/// Directions; on the sphere some are antipodes, others nearly so.
+/// Directions; on the sphere some are antipodes, others nearly so, and two are equal.
 Rows<double> directions() {
   Rows<double> x(11, 3);
-  x << 1, 0, 0,                               // a pole
-      -1, 0, 0,                               // the other
-      0, 1, 0,                                // orthogonal to both
-      0, -1, 0,                               //
-      0, 0, 1,                                //
-      1, 0, 1e-9,                             // both sides of a quarter turn
-      0, 1, -1e-9,                            //
-      -1, 1e-3, 0, -1, 1e-7, 0, 1, -1e-7, 0,  // nearly opposite and opposite
-      0, 1, 0;                                // equal to another
+  x << corners(), Rows<double>{{1, -1e-7, 0}, {0, 1, 0}};
   return x.rowwise().normalized();
 }
 

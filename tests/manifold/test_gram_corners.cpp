@@ -16,22 +16,10 @@ void check_gram_laws(const M& m, const Rows<double>& x, double tolerance) {
   CHECK(r.ok);
 }
 
-Rows<double> corners(double length) {
-  Rows<double> x(9, 3);
-  x << 1, 0, 0,    // a pole
-      -1, 0, 0,    // the other
-      0, 1, 0,     // orthogonal to both
-      0, -1, 0,    //
-      0, 0, 1,     //
-      1, 0, 1e-9,  // both sides of a quarter turn
-      0, 1, -1e-9, -1, 1e-3, 0, -1, 1e-7, 0;
-  return x * length;
-}
-
 TEST_CASE("gram laws on the sphere, at lengths of any size") {
   const hcl::Sphere<double> m(0.7);
-  check_gram_laws(m, corners(1), 2e-9);
-  Rows<double> x = corners(3);
+  check_gram_laws(m, corners(), 2e-9);
+  Rows<double> x = corners() * 3;
   x.row(3) *= 1e6, x.row(5) *= 1e-6;
   check_gram_laws(m, x, 2e-9);
 }
@@ -40,7 +28,7 @@ TEST_CASE("gram laws of the ball, to the rim") {
   const hcl::PoincareBall<double> m(1.0);
   for (const double r : {1e-100, 1e-8, 0.5, 1 - 1e-9, 1 - 1e-14}) {
     CAPTURE(r);
-    Rows<double> x = corners(1);
+    Rows<double> x = corners();
     for (hcl::Index i = 0; i < x.rows(); ++i) x.row(i) *= r / x.row(i).norm();
     check_gram_laws(m, x, 1e-6);
   }
@@ -49,10 +37,10 @@ TEST_CASE("gram laws of the ball, to the rim") {
 TEST_CASE("gram laws of Lorentz and Euclidean space, near and far") {
   for (const double r : {1e-100, 1e-8, 1.0, 200.0}) {
     CAPTURE(r);
-    check_gram_laws(hcl::Lorentz<double>(1), corners(r), 1e-7);
-    check_gram_laws(hcl::Euclidean<double>(), corners(r), 1e-7);
+    check_gram_laws(hcl::Lorentz<double>(1), Rows<double>(corners() * r), 1e-7);
+    check_gram_laws(hcl::Euclidean<double>(), Rows<double>(corners() * r), 1e-7);
   }
-  check_gram_laws(hcl::Euclidean<double>(), corners(1e100), 1e-7);
+  check_gram_laws(hcl::Euclidean<double>(), Rows<double>(corners() * 1e100), 1e-7);
 }
 
 }  // namespace

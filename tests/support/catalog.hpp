@@ -50,6 +50,20 @@ inline constexpr bool is_sphere = false;
 template <class T>
 inline constexpr bool is_sphere<hcl::Sphere<T>> = true;
 
+/// Directions at which formulas break: poles, opposite and orthogonal ones, both sides of
+/// a quarter turn, nearly opposite ones.
+inline Rows<double> corners() {
+  Rows<double> x(9, 3);
+  x << 1, 0, 0,    // a pole
+      -1, 0, 0,    // the other
+      0, 1, 0,     // orthogonal to both
+      0, -1, 0,    //
+      0, 0, 1,     //
+      1, 0, 1e-9,  // both sides of a quarter turn
+      0, 1, -1e-9, -1, 1e-3, 0, -1, 1e-7, 0;
+  return x;
+}
+
 /// n x d vectors of length uniform in (0, length].
 template <class T>
 Rows<T> random_vectors(hcl::Index n, hcl::Index d, double length, unsigned from = seed) {
